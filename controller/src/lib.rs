@@ -1,1 +1,4 @@
-//! controller
+//! The controller: the take, the fleet, the downloads, the page.
+
+pub mod door;
+pub mod snapshot;

@@ -1,1 +1,3 @@
-//! node
+//! The node: a camera computer that records what the take says.
+
+pub mod camera;

@@ -1,1 +1,18 @@
-//! shared
+//! What the controller and the nodes share: the public contract in code.
+//!
+//! Modules in reading order: names and takes first, then the topics and payloads that carry them, the files
+//! they end up in, and time. Those are pure: no file, no socket, no clock. [`link`], [`child`] and [`report`]
+//! are the three that touch the world.
+
+pub mod child;
+pub mod command;
+pub mod files;
+pub mod link;
+pub mod manifest;
+pub mod markers;
+pub mod protocol;
+pub mod report;
+pub mod settings;
+pub mod take;
+pub mod time;
+pub mod topic;

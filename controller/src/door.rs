@@ -1,0 +1,31 @@
+//! The way in for the web: the same commands as by MQTT, through the same path, and a picture of everything.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use syncslate_shared::command::{Command, CommandResult};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::snapshot::{News, Snapshot};
+
+/// A command and where its answer goes.
+#[derive(Debug)]
+pub struct Request {
+    /// The command.
+    pub command: Command,
+    /// Gets the answer; a receiver that is gone hurts nobody.
+    pub answer: oneshot::Sender<CommandResult>,
+}
+
+/// What the web server holds of the controller; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Commands in.
+    pub requests: mpsc::Sender<Request>,
+    /// The newest picture.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// What changes, as it changes.
+    pub news: broadcast::Sender<News>,
+    /// Where the footage lies.
+    pub downloads: PathBuf,
+}

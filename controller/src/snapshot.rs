@@ -1,0 +1,86 @@
+//! What the web door sees of the controller: one picture of everything, made anew after each event. Pure.
+
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+use syncslate_shared::protocol::{CurrentTake, Download, Marks, NodeState, NodeStatus};
+use syncslate_shared::take::{TakeId, TakeName};
+use syncslate_shared::time::Wall;
+
+/// Everything that the pages and `GET /api/state` show.
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshot {
+    /// `take/current`.
+    pub take: CurrentTake,
+    /// `take/marks`.
+    pub marks: Marks,
+    /// The nodes that were ever heard of, by address.
+    pub nodes: Vec<NodeView>,
+    /// `download/<take>`, newest first.
+    pub downloads: Vec<Download>,
+    /// What is on disk, newest first.
+    pub takes: Vec<TakeSummary>,
+    /// The name that an empty START would use.
+    pub next_name: TakeName,
+    /// What the operator should know (an open door without accounts, the broker gone), in words.
+    pub notices: Vec<String>,
+    /// The controller's version.
+    pub version: &'static str,
+    /// When this picture was made: the shared clock, by which the page counts take time.
+    pub at: Wall,
+}
+
+/// A node as the controller knows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeView {
+    /// Its address.
+    pub ip: Ipv4Addr,
+    /// What it does; offline also when it fell silent without a last will.
+    pub state: NodeState,
+    /// Its last own words; `None` when it was offline from the start.
+    pub status: Option<NodeStatus>,
+}
+
+/// The takes of one name in the downloads folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TakeSummary {
+    /// The name, which is the folder's.
+    pub take: TakeName,
+    /// The takes of that name, newest first; more than one when a name was used again.
+    pub ids: Vec<TakeId>,
+    /// What each node brought.
+    pub nodes: Vec<NodeFiles>,
+    /// All bytes of all our files.
+    pub bytes: u64,
+    /// The local time of the newest one's T0, for people.
+    pub date: String,
+    /// Take length in milliseconds, from the newest one's manifests; `None` when they do not tell.
+    pub length_ms: Option<u64>,
+}
+
+/// One node's files of a take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeFiles {
+    /// The node.
+    pub ip: Ipv4Addr,
+    /// Its files, by name.
+    pub files: Vec<FileEntry>,
+}
+
+/// A file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileEntry {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// A piece of news for `GET /api/events`: the topic as the event's name, its JSON as data.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// The topic, `status/192.168.1.101`, or `takes` for a change of the library.
+    pub topic: String,
+    /// The same JSON as on the topic.
+    pub json: String,
+}

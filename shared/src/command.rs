@@ -1,0 +1,351 @@
+//! The commands that anyone may send, and the answer that each of them gets. Pure.
+//!
+//! A command's payload is empty, plain text, or a JSON object; what starts with `{` is taken for JSON.
+
+use std::net::Ipv4Addr;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::protocol::read;
+use crate::take::{MAX_NOTE, NameError, TakeId, TakeName};
+use crate::time::Wall;
+
+/// The longest payload that is looked at, in bytes; what is longer is `malformed`.
+pub const MAX_COMMAND: usize = 64 * 1024;
+
+/// Why a command was not obeyed, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The payload or the command's word is not of the contract.
+    Malformed,
+    /// It came with the retain flag.
+    Retained,
+    /// The take's name breaks a rule.
+    InvalidTakeName,
+    /// A take is being recorded.
+    AlreadyRolling,
+    /// No take is being recorded.
+    NotRolling,
+    /// No node is reachable.
+    NoNodes,
+    /// No reachable node can record.
+    NotReady,
+    /// The instant asked for lies behind what the cameras hold in memory.
+    TooLate,
+    /// There is no such take.
+    UnknownTake,
+    /// Something else has to end first.
+    Busy,
+    /// The controller failed; its log says more.
+    Internal,
+}
+
+impl ErrorCode {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Retained => "retained",
+            Self::InvalidTakeName => "invalid_take_name",
+            Self::AlreadyRolling => "already_rolling",
+            Self::NotRolling => "not_rolling",
+            Self::NoNodes => "no_nodes",
+            Self::NotReady => "not_ready",
+            Self::TooLate => "too_late",
+            Self::UnknownTake => "unknown_take",
+            Self::Busy => "busy",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// A refusal: a word for programs, a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The word.
+    pub code: ErrorCode,
+    /// The sentence, with what to do where there is something.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with its sentence.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<NameError> for Refusal {
+    fn from(error: NameError) -> Self {
+        Self::new(ErrorCode::InvalidTakeName, error.to_string())
+    }
+}
+
+/// `cmd/result`: the answer to every command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandResult {
+    /// The `id` that the command bore, as it was.
+    pub id: Option<Value>,
+    /// The command's word, `start`.
+    pub cmd: String,
+    /// Whether it was obeyed.
+    pub ok: bool,
+    /// The take it was about.
+    pub take: Option<TakeId>,
+    /// Why it was not obeyed.
+    pub error: Option<Refusal>,
+    /// When it was answered.
+    pub at: Wall,
+}
+
+/// What is wished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Roll.
+    Start {
+        /// The name; `None` for the next free `take_NNN`.
+        take: Option<TakeName>,
+        /// The instant to roll at; `None` for the moment the command arrived.
+        at: Option<Wall>,
+    },
+    /// Cut.
+    Stop {
+        /// The instant to cut at; `None` for the moment the command arrived.
+        at: Option<Wall>,
+    },
+    /// Mark a moment.
+    Mark {
+        /// The moment; `None` for the one the command arrived at.
+        at: Option<Wall>,
+        /// What is written beside it.
+        note: String,
+    },
+    /// Fetch footage.
+    Download {
+        /// The take; `None` for everything that is not here yet.
+        take: Option<TakeName>,
+        /// Only these nodes; `None` for all.
+        nodes: Option<Vec<Ipv4Addr>>,
+        /// Delete the nodes' copies once they are proven equal.
+        delete_after_verify: bool,
+    },
+}
+
+/// A command as it arrived: its word and id for the answer, and what is wished or why that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The word after `cmd/`.
+    pub word: String,
+    /// The sender's own mark, given back in the answer.
+    pub id: Option<Value>,
+    /// What is wished.
+    pub wish: Result<Wish, Refusal>,
+}
+
+#[derive(Deserialize)]
+struct StartJson {
+    take: Option<String>,
+    at: Option<Wall>,
+}
+
+#[derive(Deserialize)]
+struct StopJson {
+    at: Option<Wall>,
+}
+
+#[derive(Deserialize)]
+struct MarkJson {
+    #[serde(default)]
+    note: Option<String>,
+    at: Option<Wall>,
+}
+
+#[derive(Deserialize)]
+struct DownloadJson {
+    take: Option<String>,
+    nodes: Option<Vec<Ipv4Addr>>,
+    #[serde(default)]
+    delete_after_verify: bool,
+}
+
+/// A payload's three forms.
+enum Form<'a, T> {
+    Empty,
+    Text(&'a str),
+    Json(T),
+}
+
+impl Command {
+    /// Reads the command `word` with its payload. What cannot be read becomes a command that is refused, so that it is answered.
+    pub fn read(word: &str, payload: &[u8]) -> Self {
+        Self { word: word.chars().take(64).collect(), id: find_id(payload), wish: read_wish(word, payload) }
+    }
+
+    /// A command that came with the retain flag: refused whatever it says.
+    pub fn retained(word: &str, payload: &[u8]) -> Self {
+        let refusal = Refusal::new(
+            ErrorCode::Retained,
+            format!(
+                "`cmd/{word}` came with the retain flag and would start again at every boot: publish it without (mosquitto_pub without -r)"
+            ),
+        );
+        Self { wish: Err(refusal), ..Self::read(word, payload) }
+    }
+
+    /// The answer.
+    pub fn answer(&self, outcome: Result<Option<TakeId>, Refusal>, at: Wall) -> CommandResult {
+        let (take, error) = match outcome {
+            Ok(take) => (take, None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        CommandResult { id: self.id.clone(), cmd: self.word.clone(), ok: error.is_none(), take, error, at }
+    }
+}
+
+fn read_wish(word: &str, payload: &[u8]) -> Result<Wish, Refusal> {
+    Ok(match word {
+        "start" => match form::<StartJson>(payload)? {
+            Form::Empty => Wish::Start { take: None, at: None },
+            Form::Text(name) => Wish::Start { take: Some(TakeName::new(name)?), at: None },
+            Form::Json(json) => Wish::Start { take: name(json.take)?, at: json.at },
+        },
+        "stop" => match form::<StopJson>(payload)? {
+            Form::Empty => Wish::Stop { at: None },
+            Form::Text(_) => return Err(malformed("`cmd/stop` is empty or a JSON object")),
+            Form::Json(json) => Wish::Stop { at: json.at },
+        },
+        "mark" => {
+            let (note, at) = match form::<MarkJson>(payload)? {
+                Form::Empty => (String::new(), None),
+                Form::Text(note) => (note.to_owned(), None),
+                Form::Json(json) => (json.note.unwrap_or_default(), json.at),
+            };
+            if note.len() > MAX_NOTE {
+                return Err(malformed(&format!("field `note`: {} bytes, at most {MAX_NOTE} are kept", note.len())));
+            }
+            Wish::Mark { at, note }
+        }
+        "download" => match form::<DownloadJson>(payload)? {
+            Form::Empty => Wish::Download { take: None, nodes: None, delete_after_verify: false },
+            Form::Text(name) => {
+                Wish::Download { take: Some(TakeName::new(name)?), nodes: None, delete_after_verify: false }
+            }
+            Form::Json(json) => Wish::Download {
+                take: name(json.take)?,
+                nodes: json.nodes,
+                delete_after_verify: json.delete_after_verify,
+            },
+        },
+        other => {
+            return Err(malformed(&format!(
+                "there is no command `{}`: start, stop, mark and download are known",
+                other.chars().take(64).collect::<String>().escape_debug()
+            )));
+        }
+    })
+}
+
+fn form<T: DeserializeOwned>(payload: &[u8]) -> Result<Form<'_, T>, Refusal> {
+    if payload.len() > MAX_COMMAND {
+        return Err(malformed(&format!("a payload of {} bytes, at most {MAX_COMMAND} are looked at", payload.len())));
+    }
+    let text = std::str::from_utf8(payload).map_err(|e| malformed(&format!("the payload is no UTF-8 text: {e}")))?;
+    if text.is_empty() {
+        Ok(Form::Empty)
+    } else if text.trim_start().starts_with('{') {
+        read(payload).map(Form::Json).map_err(|e| malformed(&e))
+    } else {
+        Ok(Form::Text(text))
+    }
+}
+
+/// An empty name in JSON (what a form with an empty field sends) is no name, like an empty payload.
+fn name(text: Option<String>) -> Result<Option<TakeName>, NameError> {
+    text.filter(|t| !t.is_empty()).map(|t| TakeName::new(&t)).transpose()
+}
+
+fn malformed(message: &str) -> Refusal {
+    Refusal::new(ErrorCode::Malformed, message)
+}
+
+/// The `id` of a command also where the rest of it cannot be read.
+fn find_id(payload: &[u8]) -> Option<Value> {
+    if payload.len() > MAX_COMMAND || !payload.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    let json: Value = serde_json::from_slice(payload).ok()?;
+    json.get("id").filter(|id| id.is_string() || id.is_number()).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(word: &str, payload: &str) -> (ErrorCode, String) {
+        let refusal = Command::read(word, payload.as_bytes()).wish.unwrap_err();
+        (refusal.code, refusal.message)
+    }
+
+    #[test]
+    fn a_command_has_three_forms() {
+        let wish = |word: &str, payload: &str| Command::read(word, payload.as_bytes()).wish.unwrap();
+        let a01 = Some(TakeName::new("A01").unwrap());
+        assert_eq!(wish("start", ""), Wish::Start { take: None, at: None });
+        assert_eq!(wish("start", "A01"), Wish::Start { take: a01.clone(), at: None });
+        assert_eq!(
+            wish("start", r#"{"take":"A01","at":"2025-10-23T12:02:10.5Z","later":7}"#),
+            Wish::Start { take: a01, at: Some(Wall::from_micros(1_761_220_930_500_000)) }
+        );
+        assert_eq!(wish("mark", "he laughs"), Wish::Mark { at: None, note: "he laughs".into() });
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_its_reason() {
+        use ErrorCode::{InvalidTakeName, Malformed};
+        let table = [
+            ("start", "../x", InvalidTakeName, "cannot hold `/`"),
+            ("start", "A01 ", InvalidTakeName, "cannot hold ` `"),
+            ("start", r#"{"take":"../x"}"#, InvalidTakeName, "cannot hold `/`"),
+            ("start", r#"{"take":7}"#, Malformed, "field `take`: invalid type"),
+            ("start", r#"{"at":"noon"}"#, Malformed, "field `at`: `noon` is no RFC 3339 time"),
+            ("start", "{", Malformed, "EOF"),
+            ("stop", "now", Malformed, "empty or a JSON object"),
+            ("mark", r#"{"note":[]}"#, Malformed, "field `note`"),
+            ("download", r#"{"nodes":["x"]}"#, Malformed, "field `nodes[0]`"),
+            ("dance", "", Malformed, "no command `dance`"),
+        ];
+        for (word, payload, code, reason) in table {
+            let (found, message) = refusal(word, payload);
+            assert_eq!(found, code, "{word} {payload}: {message}");
+            assert!(message.contains(reason), "{word} {payload}: {message}");
+        }
+        assert_eq!(refusal("mark", &"x".repeat(MAX_NOTE + 1)).0, Malformed);
+        assert_eq!(refusal("start", &"x".repeat(10_000_000)).0, Malformed);
+        assert_eq!(Command::read("start", b"\xff\xfe").wish.unwrap_err().code, Malformed);
+    }
+
+    #[test]
+    fn the_id_comes_back_also_from_what_cannot_be_read() {
+        let command = Command::read("start", br#"{"take":7,"id":"a7"}"#);
+        let answer = command.answer(command.wish.clone().map(|_| None), Wall::from_micros(0));
+        assert_eq!((answer.id, answer.ok), (Some(Value::from("a7")), false));
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_makes_the_reader_panic(
+            word in "start|stop|mark|download|\\PC{0,9}",
+            payload in prop::collection::vec(any::<u8>(), 0..80),
+            text in "\\{?(\"(take|at|id|note|nodes)\":(\"\\PC{0,5}\"|[0-9]|null|\\[\\]),?){0,3}\\}?",
+        ) {
+            let _ = Command::read(&word, &payload);
+            let _ = Command::read(&word, text.as_bytes());
+        }
+    }
+}

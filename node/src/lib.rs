@@ -1,6 +1,20 @@
 //! The node: a camera computer that records what the take says.
+//!
+//! Pictures flow one way: camera → encoder → ring → session → store. The session alone decides what is kept.
 
 pub mod camera;
 pub mod decode;
+pub mod encoder;
+pub mod event;
+pub mod fifo;
+pub mod framecrc;
+pub mod h264;
 pub mod ivf;
 pub mod picture;
+pub mod probe;
+pub mod ring;
+pub mod run;
+pub mod session;
+pub mod settings;
+pub mod store;
+pub mod supervisor;

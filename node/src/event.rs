@@ -1,0 +1,106 @@
+//! All that can happen to a node, and all that it can do about it. Pure.
+
+use syncslate_shared::link::LinkEvent;
+use syncslate_shared::manifest::Gap;
+use syncslate_shared::protocol::ClockReading;
+use syncslate_shared::protocol::Take;
+use syncslate_shared::take::{Mark, TakeId};
+use syncslate_shared::time::Wall;
+
+use crate::camera::{AccessUnit, CameraEvent};
+use crate::probe::Readings;
+
+/// Everything that the node's loop hears.
+#[derive(Debug)]
+pub enum Event {
+    /// From the broker.
+    Link(LinkEvent),
+    /// From the camera.
+    Camera(CameraEvent),
+    /// From the disk.
+    Store(StoreEvent),
+    /// From the machine's instruments.
+    Readings(Readings),
+    /// Time passed.
+    Tick,
+    /// Somebody asked the program to end.
+    Quit,
+}
+
+/// What the session wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Start the camera.
+    StartCamera,
+    /// Stop the camera.
+    StopCamera,
+    /// Stop the camera and start it again, because of this.
+    RestartCamera(String),
+    /// Do something on the disk.
+    Store(StoreCommand),
+}
+
+/// Work for the disk, done in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StoreCommand {
+    /// Begin a take's files, or go on with them; answered by [`StoreEvent::Opened`].
+    Open(Take),
+    /// Finish all takes in the folder that a crash or a power cut left unfinished, but for this one, which goes on;
+    /// `ended` is the take that the controller last spoke of, whose T1 is known.
+    Recover {
+        /// The take that is being recorded now.
+        rolling: Option<TakeId>,
+        /// The last take, when it has ended.
+        ended: Option<Take>,
+    },
+    /// Begin the next segment with the picture that follows.
+    Segment,
+    /// Keep a picture.
+    Keep(AccessUnit),
+    /// Pictures before T0 that this camera needs to be played: how many of those kept so far.
+    LeadIn(u64),
+    /// Note a gap.
+    Gap(Gap),
+    /// The marks as they are now, all of them.
+    Marks {
+        /// The take they belong to.
+        id: TakeId,
+        /// All of them.
+        marks: Vec<Mark>,
+    },
+    /// Take away what was kept at or after T1: STOP was heard late.
+    CutBack(Wall),
+    /// Close all files of the take.
+    Finish {
+        /// T1.
+        t1: Wall,
+        /// The clock now.
+        clock: Option<ClockReading>,
+    },
+    /// The program ends in the middle of a take: close the segment, leave the take open.
+    Park,
+}
+
+/// What the disk tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreEvent {
+    /// The take's files are open.
+    Opened {
+        /// Which take.
+        id: TakeId,
+        /// The exposure of the last picture that was kept before; `None` for a take that begins.
+        last: Option<Wall>,
+    },
+    /// All files are closed and have their digests.
+    Finished {
+        /// Which take.
+        id: TakeId,
+    },
+    /// Something could not be written; pictures are passed over until the next segment begins.
+    Failed {
+        /// What and why.
+        message: String,
+        /// The exposure of the last picture that is safely in its file.
+        last: Option<Wall>,
+    },
+}

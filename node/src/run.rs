@@ -1,0 +1,315 @@
+//! The node's loop: owns the session, hears every event, does every effect. Nothing else does either.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
+use syncslate_shared::protocol::{
+    self, CameraReport, CurrentTake, Departed, DiskReading, Marks, NodeState, NodeStatus,
+};
+use syncslate_shared::report::Failure;
+use syncslate_shared::time::{Clocks as _, Mono, SystemClocks, Wall};
+use syncslate_shared::topic::Topic;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::camera::CameraSettings;
+use crate::event::{Effect, Event};
+use crate::probe::{self, Readings};
+use crate::session::{Session, SessionSettings};
+use crate::settings::{Settings, own_address};
+use crate::store::{Identity, Store};
+use crate::supervisor::Running;
+
+const TICK: Duration = Duration::from_millis(100);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+const SAY_ROLLING: Duration = Duration::from_secs(1);
+const SAY_ELSE: Duration = Duration::from_secs(5);
+/// Pictures that may wait for the loop; at 240 a second more than a second.
+const CAMERA_QUEUE: usize = 256;
+
+/// Runs the node until it is asked to end.
+///
+/// # Errors
+/// What keeps it from starting: the videos folder, a signal handler.
+pub async fn run(settings: Settings) -> Result<(), Failure> {
+    let mut quit = quit_signals()?;
+    let Some(ip) = find_address(&settings, &mut quit).await else { return Ok(()) };
+    let mut node = Node::start(&settings, ip)?;
+    node.serve(&mut quit).await;
+    node.close().await;
+    Ok(())
+}
+
+/// Where this node is known; waits for a network that is not there yet.
+async fn find_address(settings: &Settings, quit: &mut mpsc::Receiver<()>) -> Option<Ipv4Addr> {
+    let mut said = false;
+    loop {
+        let why = match (settings.ip, own_address(&settings.broker)) {
+            (Some(ip), _) | (None, Ok(ip)) => return Some(ip),
+            (None, Err(why)) => why,
+        };
+        if !std::mem::replace(&mut said, true) {
+            tracing::warn!(broker = %settings.broker, "waiting for a network to know this node's address: {why}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            _ = quit.recv() => return None,
+        }
+    }
+}
+
+/// The first signal asks, the second one does not.
+fn quit_signals() -> Result<mpsc::Receiver<()>, Failure> {
+    let listen = |kind| signal(kind).map_err(|e| Failure::new(format!("cannot listen to signals: {e}")));
+    let (mut int, mut term) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let (tell, told) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+            if first {
+                let _ = tell.send(()).await;
+            } else {
+                std::process::exit(1);
+            }
+        }
+    });
+    Ok(told)
+}
+
+struct Node {
+    ip: Ipv4Addr,
+    name: String,
+    settings: Settings,
+    clocks: SystemClocks,
+    session: Session,
+    store: Store,
+    link: Link,
+    links: mpsc::Receiver<LinkEvent>,
+    stores: mpsc::UnboundedReceiver<crate::event::StoreEvent>,
+    camera_sink: mpsc::Sender<crate::camera::CameraEvent>,
+    cameras: mpsc::Receiver<crate::camera::CameraEvent>,
+    camera: Option<Running>,
+    readings: Readings,
+    booted: Wall,
+    said: Option<Said>,
+}
+
+/// What was said last, and when: a change is said at once.
+struct Said {
+    at: Mono,
+    key: (NodeState, Option<syncslate_shared::take::TakeId>, Option<protocol::Fault>, u8, Option<u32>),
+}
+
+impl Node {
+    fn start(settings: &Settings, ip: Ipv4Addr) -> Result<Self, Failure> {
+        let clocks = SystemClocks;
+        let name = settings.name.clone().unwrap_or_else(|| ip.to_string());
+        let (store_tell, stores) = mpsc::unbounded_channel();
+        let identity = Identity { ip, name: name.clone(), camera: None, facts: None, clock: None };
+        let store = Store::start(settings.videos.clone(), identity, store_tell).map_err(Failure::new)?;
+        let (link, links) = Link::open(LinkSettings {
+            broker: settings.broker.clone(),
+            client: format!("syncslate-node-{ip}"),
+            prefix: settings.prefix.clone(),
+            subscriptions: vec!["take/+".into(), format!("status/{ip}")],
+            will: Some((Topic::Status(ip), protocol::write(&Departed::of(ip)))),
+        });
+        let period = Duration::from_secs_f64(1.0 / settings.camera.fps);
+        let wanted = SessionSettings { arm: settings.arm, ring: settings.ring, pre_roll: settings.pre_roll, period };
+        let (camera_sink, cameras) = mpsc::channel(CAMERA_QUEUE);
+        tracing::info!("node {ip} ({name}), footage goes to {}", settings.videos.display());
+        Ok(Self {
+            ip,
+            session: Session::new(wanted, clocks.mono()),
+            settings: Settings {
+                camera: CameraSettings { name: name.clone(), ip, ..settings.camera.clone() },
+                ..settings.clone()
+            },
+            name,
+            clocks,
+            store,
+            link,
+            links,
+            stores,
+            camera_sink,
+            cameras,
+            camera: None,
+            readings: Readings::default(),
+            booted: clocks.wall(),
+            said: None,
+        })
+    }
+
+    async fn serve(&mut self, quit: &mut mpsc::Receiver<()>) {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (probe_tell, mut probes) = mpsc::channel(1);
+        let prober = tokio::spawn(probe_for_ever(self.settings.videos.clone(), probe_tell));
+        loop {
+            let event = tokio::select! {
+                biased;
+                _ = quit.recv() => Event::Quit,
+                Some(event) = self.links.recv() => Event::Link(event),
+                Some(event) = self.stores.recv() => Event::Store(event),
+                Some(event) = self.cameras.recv() => Event::Camera(event),
+                Some(readings) = probes.recv() => Event::Readings(readings),
+                _ = tick.tick() => Event::Tick,
+            };
+            let quitting = matches!(event, Event::Quit);
+            self.on(event);
+            for effect in self.session.effects() {
+                self.execute(effect);
+            }
+            if quitting {
+                prober.abort();
+                return;
+            }
+            self.say_if_due();
+        }
+    }
+
+    fn on(&mut self, event: Event) {
+        let (wall, now) = (self.clocks.wall(), self.clocks.mono());
+        match event {
+            Event::Link(LinkEvent::Up) => tracing::info!(broker = %self.settings.broker, "connected to the broker"),
+            // The link has said why; the camera goes on whatever the network does.
+            Event::Link(LinkEvent::Down { .. }) => {}
+            Event::Link(LinkEvent::Message { topic, payload, .. }) => self.heard(&topic, &payload, now),
+            Event::Camera(event) => self.session.on_camera(event, now),
+            Event::Store(event) => self.session.on_store(event, now),
+            Event::Readings(readings) => {
+                self.session.on_clock(readings.clock.clone());
+                let clock = readings.clock.clone();
+                self.store.know(|identity| identity.clock = clock);
+                self.readings = readings;
+            }
+            Event::Tick => self.session.on_tick(wall, now),
+            Event::Quit => self.session.on_quit(),
+        }
+    }
+
+    fn heard(&mut self, topic: &str, payload: &[u8], now: Mono) {
+        let heard = match Topic::parse(topic) {
+            Some(Topic::Take) => protocol::read::<CurrentTake>(payload)
+                .and_then(|current| current.take())
+                .map(|take| self.session.on_take(take, now)),
+            Some(Topic::Marks) => protocol::read::<Marks>(payload).map(|marks| self.session.on_marks(marks)),
+            _ => Ok(()),
+        };
+        if let Err(e) = heard {
+            tracing::error!(topic, "a message cannot be understood and is passed over: {e}");
+        }
+    }
+
+    fn execute(&mut self, effect: Effect) {
+        match effect {
+            Effect::StartCamera => {
+                self.camera = Some(Running::start(self.settings.camera.clone(), self.camera_sink.clone()));
+            }
+            Effect::StopCamera => self.stop_camera(),
+            Effect::RestartCamera(why) => {
+                tracing::warn!("{why}");
+                self.stop_camera();
+                self.execute(Effect::StartCamera);
+            }
+            Effect::Store(command) => {
+                let (camera, facts) = (self.camera_report(), self.session.facts().cloned());
+                self.store.know(|identity| {
+                    identity.camera = Some(camera);
+                    identity.facts = facts;
+                });
+                self.store.submit(command);
+            }
+        }
+    }
+
+    /// Pictures of the old camera that still wait are thrown away, else they would be taken for the new one's.
+    fn stop_camera(&mut self) {
+        self.camera = None;
+        let (sink, cameras) = mpsc::channel(CAMERA_QUEUE);
+        self.camera_sink = sink;
+        self.cameras = cameras;
+    }
+
+    fn say_if_due(&mut self) {
+        let now = self.clocks.mono();
+        let state = self.session.state();
+        let take = self.session.rolling().map(|(take, _)| take.id.clone());
+        let every = if take.is_some() { SAY_ROLLING } else { SAY_ELSE };
+        // The controller may choose a T0 in the past as soon as it knows how far the ring reaches back.
+        let reach = (self.session.ring().held_s() * 2.0) as u8;
+        let key = (state, take, self.session.fault().cloned(), reach.min(8), self.store.kept().segment);
+        if self.said.as_ref().is_some_and(|said| said.key == key && now.since(said.at) < every) {
+            return;
+        }
+        self.link.say(&Topic::Status(self.ip), protocol::write(&self.status(state)));
+        self.said = Some(Said { at: now, key });
+    }
+
+    fn camera_report(&self) -> CameraReport {
+        let camera = &self.settings.camera;
+        CameraReport {
+            kind: camera.kind.word().into(),
+            model: self.session.facts().and_then(|facts| facts.model.clone()),
+            width: camera.width,
+            height: camera.height,
+            fps: camera.fps,
+            start_ms: self.session.start_ms().unwrap_or(0).max(camera.kind.usual_start_ms()),
+            ring_s: (self.session.ring().held_s() * 1000.0).floor() / 1000.0,
+        }
+    }
+
+    fn status(&self, state: NodeState) -> NodeStatus {
+        let kept = self.store.kept();
+        let rolling = self.session.rolling();
+        let rate = self.session.ring().rate();
+        NodeStatus {
+            v: protocol::VERSION,
+            ip: self.ip,
+            name: self.name.clone(),
+            state,
+            take: rolling.map(|(take, _)| take.id.clone()),
+            frames: kept.frames,
+            dropped: rolling.map_or(0, |(_, dropped)| dropped),
+            fps: (self.session.ring().fps() * 100.0).round() / 100.0,
+            segment: kept.segment,
+            bytes: kept.bytes,
+            skew_us: kept.skew_us,
+            clock: self.readings.clock.clone(),
+            disk: self.readings.free_bytes.map(|free_bytes| DiskReading {
+                free_bytes,
+                record_s_left: rate.filter(|rate| *rate > 0.0).map(|rate| (free_bytes as f64 / rate) as u64),
+            }),
+            temp_c: self.readings.temp_c,
+            throttled: self.readings.throttled,
+            camera: self.camera_report(),
+            fault: self.session.fault().cloned(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            booted: self.booted,
+            at: self.clocks.wall(),
+        }
+    }
+
+    /// Footage first, then the goodbye.
+    async fn close(self) {
+        let Self { store, link, camera, ip, .. } = self;
+        drop(camera);
+        // Joining the disk's thread blocks, and the goodbye needs this thread.
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        link.say(&Topic::Status(ip), protocol::write(&Departed::of(ip)));
+        link.close().await;
+    }
+}
+
+async fn probe_for_ever(videos: std::path::PathBuf, tell: mpsc::Sender<Readings>) {
+    let mut every = interval(PROBE_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if tell.send(probe::read(videos.clone()).await).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! The node's state machine: standby → armed → rolling → closing. It decides which pictures are kept. Pure: it is
+//! told the time, opens nothing and starts nothing; what it wants done are [`Effect`]s.
+//!
+//! Invariants: the first kept picture is the first one exposed at or after T0, the last one the last before T1;
+//! a segment begins with an IDR picture; between two kept pictures stands either nothing or a gap with its cause.
+
+use std::time::Duration;
+
+use syncslate_shared::manifest::Gap;
+use syncslate_shared::protocol::{ClockReading, Fault, Marks, NodeState, Take};
+use syncslate_shared::time::{Mono, Wall};
+
+use crate::camera::{AccessUnit, CameraEvent, CameraFacts};
+use crate::event::{Effect, StoreCommand, StoreEvent};
+use crate::ring::{Break, Ring, Slot};
+
+/// A camera that was up and sends nothing for so long is started anew.
+const SILENCE: Duration = Duration::from_secs(3);
+/// So long after T1 a take is closed also without a picture that proves that T1 has passed.
+const CLOSE_AFTER: Duration = Duration::from_secs(2);
+/// So long after the last take a camera that is not to be always on is kept warm.
+const LINGER: Duration = Duration::from_secs(10);
+/// How soon the disk is tried again after it failed.
+const DISK_RETRY: Duration = Duration::from_secs(1);
+
+/// When the camera runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arm {
+    /// Always: a take starts at the press, from the pre-roll.
+    Always,
+    /// Only for takes: saves power; a take starts when the slowest camera is up.
+    OnStart,
+}
+
+/// How a session is set.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// When the camera runs.
+    pub arm: Arm,
+    /// What the ring holds.
+    pub ring: Duration,
+    /// Footage kept from before T0, at most what the ring holds.
+    pub pre_roll: Duration,
+    /// The time between two frames.
+    pub period: Duration,
+}
+
+/// A take that is being recorded.
+#[derive(Debug)]
+struct Roll {
+    take: Take,
+    /// Whether the disk has opened its files.
+    opened: bool,
+    /// The next picture to look at.
+    cursor: u64,
+    /// The last kept picture's exposure.
+    last: Option<Wall>,
+    /// Which `segment_s` since T0 the open segment belongs to; `None` while none is open.
+    window: Option<i64>,
+    /// Why the next kept picture does not join on to the last one.
+    gap: Option<Break>,
+    /// Frames missing by the stamps.
+    dropped: u64,
+    /// Nothing is written before this, because the disk failed.
+    retry_at: Option<Mono>,
+}
+
+/// What the camera is known to do.
+#[derive(Debug, PartialEq, Eq)]
+enum Camera {
+    Off,
+    Starting { since: Mono },
+    On { facts: CameraFacts, heard: Mono },
+    Lost,
+}
+
+/// The session.
+#[derive(Debug)]
+pub struct Session {
+    settings: SessionSettings,
+    ring: Ring,
+    camera: Camera,
+    camera_fault: Option<Fault>,
+    disk_fault: Option<Fault>,
+    /// From the wish to record to the first picture.
+    start_ms: Option<u64>,
+    roll: Option<Roll>,
+    /// A take that was rolled while the one before was still being closed.
+    next: Option<Take>,
+    heard_take: bool,
+    marks: Option<Marks>,
+    clock: Option<ClockReading>,
+    linger_until: Option<Mono>,
+    effects: Vec<Effect>,
+}
+
+impl Session {
+    /// A session at program start.
+    pub fn new(settings: SessionSettings, now: Mono) -> Self {
+        let ring = Ring::new(settings.ring);
+        let mut session = Self {
+            settings,
+            ring,
+            camera: Camera::Off,
+            camera_fault: None,
+            disk_fault: None,
+            start_ms: None,
+            roll: None,
+            next: None,
+            heard_take: false,
+            marks: None,
+            clock: None,
+            linger_until: None,
+            effects: Vec::new(),
+        };
+        session.want_camera(now);
+        session
+    }
+
+    /// What there is to do since the last call.
+    pub fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The controller said what the take is.
+    pub fn on_take(&mut self, take: Option<Take>, now: Mono) {
+        if !self.heard_take {
+            self.heard_take = true;
+            let rolling = take.as_ref().filter(|t| t.rolling()).map(|t| t.id.clone());
+            let ended = take.clone().filter(|t| !t.rolling());
+            self.store(StoreCommand::Recover { rolling, ended });
+        }
+        let Some(take) = take else { return };
+        match &mut self.roll {
+            Some(roll) if roll.take.id == take.id => {
+                if let Some(t1) = take.t1 {
+                    roll.take.t1 = Some(t1);
+                }
+            }
+            Some(roll) => {
+                // STOP of the take before was never heard: it ended at the latest when the next one began.
+                roll.take.t1 = roll.take.t1.or(Some(take.t0.max(roll.take.t0)));
+                self.next = Some(take).filter(Take::rolling);
+            }
+            None if take.rolling() => self.open(take),
+            None => {}
+        }
+        self.want_camera(now);
+        self.advance(now);
+    }
+
+    /// The controller said what the marks are.
+    pub fn on_marks(&mut self, marks: Marks) {
+        self.marks = Some(marks);
+        self.say_marks();
+    }
+
+    /// The clock was read.
+    pub fn on_clock(&mut self, clock: Option<ClockReading>) {
+        self.clock = clock;
+    }
+
+    /// The camera said something.
+    pub fn on_camera(&mut self, event: CameraEvent, now: Mono) {
+        match event {
+            CameraEvent::Starting => self.camera = Camera::Starting { since: now },
+            CameraEvent::Up(facts) => {
+                if let Camera::Starting { since } = self.camera {
+                    self.start_ms = Some(u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX));
+                }
+                self.camera = Camera::On { facts, heard: now };
+            }
+            CameraEvent::Unit(unit) => self.on_unit(unit, now),
+            CameraEvent::Down { code, message } => {
+                self.camera = Camera::Lost;
+                self.ring.break_off(Break { cause: "camera_lost", detail: message.clone() });
+                self.camera_fault = Some(Fault { code: code.to_owned(), message });
+            }
+        }
+    }
+
+    fn on_unit(&mut self, unit: AccessUnit, now: Mono) {
+        if let Camera::On { heard, .. } = &mut self.camera {
+            *heard = now;
+        }
+        if self.ring.push(unit, now) {
+            self.camera_fault = None;
+            self.advance(now);
+        }
+    }
+
+    /// The disk said something.
+    pub fn on_store(&mut self, event: StoreEvent, now: Mono) {
+        match event {
+            StoreEvent::Opened { id, last } => {
+                if let Some(roll) = self.roll.as_mut().filter(|r| r.take.id == id) {
+                    roll.opened = true;
+                    roll.last = last;
+                    if last.is_some() {
+                        roll.gap = Some(Break {
+                            cause: "node_restarted",
+                            detail: "the node's program was started again".into(),
+                        });
+                    }
+                    self.disk_fault = None;
+                }
+                self.say_marks();
+                self.advance(now);
+            }
+            StoreEvent::Finished { .. } => {}
+            StoreEvent::Failed { message, last } => {
+                tracing::error!("{message}");
+                if let Some(roll) = &mut self.roll {
+                    roll.window = None;
+                    // What is still in the ring is kept after all, once the disk takes it.
+                    roll.last = last;
+                    roll.cursor = self.ring.after(last);
+                    roll.gap = Some(Break { cause: "disk_error", detail: message.clone() });
+                    roll.retry_at = Some(now + DISK_RETRY);
+                }
+                self.disk_fault = Some(Fault { code: "disk_error".into(), message });
+            }
+        }
+    }
+
+    /// Time passed: at least twice a second.
+    pub fn on_tick(&mut self, wall: Wall, now: Mono) {
+        if let Camera::On { heard, .. } = self.camera
+            && now.since(heard) > SILENCE
+        {
+            let message = format!("the camera sent no picture for {} s and is started again", SILENCE.as_secs());
+            self.on_camera(CameraEvent::Down { code: "camera_stalled", message: message.clone() }, now);
+            self.effects.push(Effect::RestartCamera(message));
+        }
+        if let Some(roll) = &self.roll
+            && !roll.opened
+            && roll.retry_at.is_some_and(|at| now >= at)
+        {
+            let take = roll.take.clone();
+            self.open(take);
+        }
+        if let Some(t1) = self.roll.as_ref().filter(|r| r.opened).and_then(|r| r.take.t1)
+            && wall.since_us(t1) > syncslate_shared::time::micros(CLOSE_AFTER)
+        {
+            self.finish(t1, now);
+        }
+        self.want_camera(now);
+    }
+
+    /// The program ends: what is being recorded stays open for the next start.
+    pub fn on_quit(&mut self) {
+        if self.roll.take().is_some() {
+            self.store(StoreCommand::Park);
+        }
+        self.effects.push(Effect::StopCamera);
+    }
+
+    /// What the status says.
+    pub fn state(&self) -> NodeState {
+        if self.fault().is_some() {
+            return NodeState::Fault;
+        }
+        match (&self.camera, &self.roll) {
+            (Camera::On { .. }, Some(roll)) if roll.window.is_some() => NodeState::Rolling,
+            (Camera::On { .. }, _) if self.ring.held_s() > 0.0 => {
+                if self.roll.is_some() {
+                    NodeState::Rolling
+                } else {
+                    NodeState::Armed
+                }
+            }
+            (Camera::Off, _) => NodeState::Standby,
+            _ => NodeState::Starting,
+        }
+    }
+
+    /// What is wrong, the disk before the camera.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.disk_fault.as_ref().or(self.camera_fault.as_ref())
+    }
+
+    /// The take that is being recorded, and how many frames of it are known to be missing.
+    pub fn rolling(&self) -> Option<(&Take, u64)> {
+        self.roll.as_ref().map(|roll| (&roll.take, roll.dropped))
+    }
+
+    /// The pre-roll.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// What is known of the camera while it runs.
+    pub fn facts(&self) -> Option<&CameraFacts> {
+        match &self.camera {
+            Camera::On { facts, .. } => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// Milliseconds from start to first picture, when it was measured.
+    pub fn start_ms(&self) -> Option<u64> {
+        self.start_ms
+    }
+
+    fn store(&mut self, command: StoreCommand) {
+        self.effects.push(Effect::Store(command));
+    }
+
+    fn open(&mut self, take: Take) {
+        self.store(StoreCommand::Open(take.clone()));
+        let cursor = 0;
+        self.roll =
+            Some(Roll { take, opened: false, cursor, last: None, window: None, gap: None, dropped: 0, retry_at: None });
+    }
+
+    fn say_marks(&mut self) {
+        let Some(Marks { id: Some(id), marks }) = &self.marks else { return };
+        // Marks can come after the cut too: the disk knows the take's files also when they are closed.
+        if self.roll.as_ref().is_none_or(|roll| roll.opened) {
+            let command = StoreCommand::Marks { id: id.clone(), marks: marks.clone() };
+            self.store(command);
+        }
+    }
+
+    fn want_camera(&mut self, now: Mono) {
+        let taking = self.roll.is_some() || self.next.is_some();
+        if taking {
+            self.linger_until = Some(now + LINGER);
+        }
+        let wanted = self.settings.arm == Arm::Always || self.linger_until.is_some_and(|until| now < until);
+        match (&self.camera, wanted) {
+            (Camera::Off, true) => {
+                self.camera = Camera::Starting { since: now };
+                self.effects.push(Effect::StartCamera);
+            }
+            (Camera::Off, false) | (_, true) => {}
+            (_, false) => {
+                self.camera = Camera::Off;
+                self.camera_fault = None;
+                self.ring.break_off(Break { cause: "camera_off", detail: "the camera was put to standby".into() });
+                self.effects.push(Effect::StopCamera);
+            }
+        }
+    }
+
+    /// Looks at the pictures that were not looked at yet.
+    fn advance(&mut self, now: Mono) {
+        while let Some(roll) = self.roll.as_mut().filter(|roll| roll.opened) {
+            if roll.retry_at.is_some_and(|at| now < at) {
+                return;
+            }
+            roll.retry_at = None;
+            // Cut off from the controller, it went on past T1.
+            if let (Some(t1), Some(last)) = (roll.take.t1, roll.last)
+                && last >= t1
+            {
+                self.effects.push(Effect::Store(StoreCommand::CutBack(t1)));
+                self.finish(t1, now);
+                continue;
+            }
+            let Some(slot) = self.ring.from(roll.cursor).next() else { return };
+            if let Some(t1) = roll.take.t1.filter(|t1| slot.unit.time >= *t1) {
+                self.finish(t1, now);
+                continue;
+            }
+            roll.cursor = slot.seq + 1;
+            roll.look_at(slot, &self.ring, &self.settings, &mut self.effects);
+            if self.disk_fault.is_some() && roll.window.is_some() {
+                self.disk_fault = None;
+            }
+        }
+    }
+
+    fn finish(&mut self, t1: Wall, now: Mono) {
+        let Some(roll) = self.roll.take() else { return };
+        if let Some(gap) = roll.last_gap(t1, self.settings.period, self.camera_fault.as_ref()) {
+            self.store(StoreCommand::Gap(gap));
+        }
+        let clock = self.clock.clone();
+        self.store(StoreCommand::Finish { t1, clock });
+        if let Some(next) = self.next.take() {
+            self.open(next);
+        }
+        self.want_camera(now);
+    }
+}
+
+impl Roll {
+    fn look_at(&mut self, slot: &Slot, ring: &Ring, settings: &SessionSettings, effects: &mut Vec<Effect>) {
+        let unit = &slot.unit;
+        if let Some(why) = &slot.broken
+            && self.last.is_some()
+        {
+            self.window = None;
+            self.gap.get_or_insert_with(|| why.clone());
+        }
+        let begins = self.window.is_none();
+        if begins {
+            if self.last.is_none() {
+                // Pictures before T0 are looked back at once the first one after it is here.
+                if unit.time < self.take.t0 - settings.pre_roll {
+                    return;
+                }
+                if !unit.key {
+                    return self.lead_in(slot, ring, settings, effects);
+                }
+            }
+            if !unit.key {
+                return;
+            }
+        }
+        self.keep(unit, settings, effects);
+    }
+
+    /// The first picture after T0 is no IDR (the camera sets them where it likes): what it needs to be played is
+    /// kept from the IDR before it.
+    fn lead_in(&mut self, slot: &Slot, ring: &Ring, settings: &SessionSettings, effects: &mut Vec<Effect>) {
+        let Some(key) = ring.key_before(slot.seq).filter(|_| slot.unit.time >= self.take.t0) else { return };
+        let lead: Vec<_> = ring.from(key.seq).take_while(|s| s.seq <= slot.seq).collect();
+        let before = lead.iter().filter(|s| s.unit.time < self.take.t0).count();
+        for slot in lead {
+            self.keep(&slot.unit, settings, effects);
+        }
+        effects.push(Effect::Store(StoreCommand::LeadIn(before as u64)));
+    }
+
+    fn keep(&mut self, unit: &AccessUnit, settings: &SessionSettings, effects: &mut Vec<Effect>) {
+        let length = i64::from(self.take.segment_s) * 1_000_000;
+        let window = unit.time.since_us(self.take.t0).max(0) / length;
+        let missed = self.missed(unit.time, settings.period);
+        let boundary = unit.key && self.window.is_some_and(|current| window > current);
+        if self.window.is_none() || boundary {
+            if let Some((from, why)) = self.gap_before(unit.time, settings.period) {
+                let gap = Gap { from, to: unit.time, cause: why.cause.into(), detail: why.detail };
+                effects.push(Effect::Store(StoreCommand::Gap(gap)));
+            }
+            effects.push(Effect::Store(StoreCommand::Segment));
+            self.window = Some(window);
+        }
+        self.dropped += missed;
+        self.last = Some(unit.time);
+        effects.push(Effect::Store(StoreCommand::Keep(unit.clone())));
+    }
+
+    /// How many frames are missing before a picture, by the stamps.
+    fn missed(&self, time: Wall, period: Duration) -> u64 {
+        let from = self.last.unwrap_or(self.take.t0);
+        let periods = time.since_us(from) as f64 / syncslate_shared::time::micros(period).max(1) as f64;
+        let expected = if self.last.is_some() { 1.0 } else { 0.0 };
+        (periods - expected).round().max(0.0) as u64
+    }
+
+    /// Where a gap before this picture began and why, if there is one.
+    fn gap_before(&mut self, time: Wall, period: Duration) -> Option<(Wall, Break)> {
+        match (self.last, self.gap.take()) {
+            (Some(last), Some(why)) => Some((last, why)),
+            (None, why) if time.since_us(self.take.t0) > syncslate_shared::time::micros(period) * 3 / 2 => {
+                let late = || Break { cause: "joined_late", detail: "the camera was not there yet at T0".into() };
+                Some((self.take.t0, why.unwrap_or_else(late)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The gap at the end of a take whose camera or disk did not come back before T1.
+    fn last_gap(&self, t1: Wall, period: Duration, fault: Option<&Fault>) -> Option<Gap> {
+        let from = self.last.unwrap_or(self.take.t0);
+        let missing = t1.since_us(from) > syncslate_shared::time::micros(period) * 2;
+        let cause = match (&self.gap, self.last) {
+            (Some(why), _) => why.cause,
+            (None, None) => "never_rolled",
+            (None, Some(_)) => "camera_lost",
+        };
+        let detail = self.gap.as_ref().map(|why| why.detail.clone()).or_else(|| fault.map(|f| f.message.clone()));
+        missing.then(|| Gap {
+            from,
+            to: t1,
+            cause: cause.into(),
+            detail: detail.unwrap_or_else(|| "no picture came".into()),
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,0 +1,407 @@
+//! The session over simulated time: cameras of any phase and drift, messages late, doubled and lost, disks and cameras that fail.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use syncslate_shared::manifest::StampSource;
+use syncslate_shared::take::{Stamp, TakeId, TakeName};
+use syncslate_shared::time::{Clocks as _, SimClocks};
+
+use super::*;
+
+const START: i64 = 1_761_220_930_137_411;
+const GOP: Duration = Duration::from_millis(500);
+
+/// A session with a camera before it and a tape behind it.
+struct Sim {
+    session: Session,
+    clocks: SimClocks,
+    period_us: f64,
+    next_exposure: f64,
+    last_key: Wall,
+    /// IDR pictures on the wall-clock grid, or every so many pictures.
+    keys_every: Option<u64>,
+    shot: u64,
+    camera_on: bool,
+    disk_ok: bool,
+    tape: Tape,
+}
+
+#[derive(Default)]
+struct Tape {
+    open: Option<TakeId>,
+    kept: Vec<Wall>,
+    segments: Vec<Wall>,
+    next_begins: bool,
+    broken: bool,
+    gaps: Vec<Gap>,
+    lead_in: u64,
+    finished: Vec<(Wall, usize)>,
+}
+
+fn take(name: &str, t0: Wall, t1: Option<Wall>, segment_s: u32) -> Take {
+    let id = TakeId { name: TakeName::new(name).unwrap(), stamp: Stamp::local(t0) };
+    Take { id, t0, t1, segment_s, nodes: Vec::new() }
+}
+
+impl Sim {
+    fn new(arm: Arm, fps: f64, phase_us: i64, ppm: f64) -> Self {
+        let clocks = SimClocks::new(Wall::from_micros(START), 17.0);
+        let period = Duration::from_secs_f64(1.0 / fps);
+        let settings = SessionSettings { arm, ring: Duration::from_secs(4), pre_roll: Duration::ZERO, period };
+        let session = Session::new(settings, clocks.mono());
+        let period_us = 1e6 / fps * (1.0 + ppm * 1e-6);
+        let first = (START / 1_000_000 * 1_000_000 + 1_000_000 + phase_us) as f64;
+        Self {
+            session,
+            clocks,
+            period_us,
+            next_exposure: first,
+            last_key: Wall::from_micros(0),
+            keys_every: None,
+            shot: 0,
+            camera_on: false,
+            disk_ok: true,
+            tape: Tape::default(),
+        }
+        .settled()
+    }
+
+    fn settled(mut self) -> Self {
+        self.effects();
+        self
+    }
+
+    fn now(&self) -> Wall {
+        self.clocks.wall()
+    }
+
+    fn effects(&mut self) {
+        for effect in self.session.effects() {
+            match effect {
+                Effect::StartCamera | Effect::RestartCamera(_) => self.camera(true),
+                Effect::StopCamera => self.camera_on = false,
+                Effect::Store(command) => self.store(command),
+            }
+        }
+        if !self.session.effects.is_empty() {
+            self.effects();
+        }
+    }
+
+    fn camera(&mut self, on: bool) {
+        self.camera_on = on;
+        let now = self.clocks.mono();
+        if on {
+            self.last_key = Wall::from_micros(0);
+            let facts = CameraFacts { model: None, encoder: "libx264".into(), stamps: StampSource::Sensor };
+            self.session.on_camera(CameraEvent::Starting, now);
+            self.session.on_camera(CameraEvent::Up(facts), now);
+        } else {
+            self.session.on_camera(CameraEvent::Down { code: "camera_exited", message: "pulled".into() }, now);
+        }
+        self.effects();
+    }
+
+    fn store(&mut self, command: StoreCommand) {
+        let now = self.clocks.mono();
+        match command {
+            StoreCommand::Open(take) => {
+                self.tape.open = Some(take.id.clone());
+                self.session.on_store(StoreEvent::Opened { id: take.id, last: None }, now);
+            }
+            StoreCommand::Segment => (self.tape.next_begins, self.tape.broken) = (true, false),
+            StoreCommand::Keep(_) if self.tape.broken => {}
+            StoreCommand::Keep(unit) if self.disk_ok => {
+                if std::mem::take(&mut self.tape.next_begins) {
+                    assert!(unit.key, "a segment begins with an IDR");
+                    self.tape.segments.push(unit.time);
+                }
+                self.tape.kept.push(unit.time);
+            }
+            StoreCommand::Keep(_) => {
+                self.tape.broken = true;
+                let last = self.tape.kept.last().copied();
+                self.session.on_store(StoreEvent::Failed { message: "disk full".into(), last }, now);
+            }
+            StoreCommand::Gap(gap) => self.tape.gaps.push(gap),
+            StoreCommand::LeadIn(frames) => self.tape.lead_in = frames,
+            StoreCommand::CutBack(t1) => self.tape.kept.retain(|time| *time < t1),
+            StoreCommand::Finish { t1, .. } => self.tape.finished.push((t1, self.tape.kept.len())),
+            StoreCommand::Park | StoreCommand::Marks { .. } | StoreCommand::Recover { .. } => {}
+        }
+    }
+
+    /// Lets time pass in steps of 5 ms; pictures arrive 22 ms after their exposure.
+    fn pass(&mut self, length: Duration) -> &mut Self {
+        let until = self.clocks.mono() + length;
+        let mut tick = 0;
+        while self.clocks.mono() < until {
+            self.clocks.pass(Duration::from_millis(5));
+            tick += 1;
+            if tick % 20 == 0 {
+                self.session.on_tick(self.now(), self.clocks.mono());
+                self.effects();
+            }
+            while self.next_exposure as i64 + 22_000 <= self.now().micros() {
+                self.expose();
+            }
+        }
+        self
+    }
+
+    fn expose(&mut self) {
+        let time = Wall::from_micros(self.next_exposure as i64);
+        self.next_exposure += self.period_us;
+        if !self.camera_on {
+            return;
+        }
+        let key = match self.keys_every {
+            Some(every) => self.shot.is_multiple_of(every),
+            None => time.floor_to(GOP) > self.last_key.floor_to(GOP),
+        };
+        self.shot += 1;
+        if key {
+            self.last_key = time;
+        }
+        let unit = AccessUnit { time, key, data: Bytes::from_static(b"picture") };
+        self.session.on_camera(CameraEvent::Unit(unit), self.clocks.mono());
+        self.effects();
+    }
+
+    fn say(&mut self, take: &Take) {
+        self.session.on_take(Some(take.clone()), self.clocks.mono());
+        self.effects();
+    }
+
+    fn stop(&mut self, take: &Take) -> Take {
+        let stopped = Take { t1: Some(self.now()), ..take.clone() };
+        self.say(&stopped);
+        self.pass(Duration::from_secs(3));
+        stopped
+    }
+
+    /// All exposures in [from, to) must be on the tape, once each, in order.
+    fn expect_whole(&self, from: Wall, to: Wall) {
+        let kept = &self.tape.kept;
+        let period = self.period_us as i64;
+        assert!((0..period + 2).contains(&kept[0].since_us(from)), "first {} after T0", kept[0].since_us(from));
+        let last = kept[kept.len() - 1];
+        assert!((1..period + 2).contains(&to.since_us(last)), "last {} before T1", to.since_us(last));
+        for pair in kept.windows(2) {
+            let step = pair[1].since_us(pair[0]);
+            assert!((step - period).abs() < 2, "step of {step} µs after {}", pair[0]);
+        }
+    }
+}
+
+fn secs(s: f64) -> Duration {
+    Duration::from_secs_f64(s)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn nothing_is_missing_between_t0_and_t1(
+        phase in 0i64..40_000, ppm in -200.0f64..200.0, fps in prop::sample::select(vec![24.0, 25.0, 30_000.0 / 1001.0, 50.0]),
+        late_ms in 0u64..2500, length_ms in 2000u64..40_000, doubled in 0u8..3,
+    ) {
+        let mut sim = Sim::new(Arm::Always, fps, phase, ppm);
+        sim.pass(secs(7.3));
+        prop_assert_eq!(sim.session.state(), NodeState::Armed);
+        let t0 = sim.now().floor_to(GOP);
+        let roll = take("A01", t0, None, 7);
+        sim.pass(Duration::from_millis(late_ms));
+        for _ in 0..=doubled {
+            sim.say(&roll);
+        }
+        sim.pass(Duration::from_millis(length_ms));
+        prop_assert_eq!(sim.session.state(), NodeState::Rolling);
+        let stopped = sim.stop(&roll);
+        sim.say(&stopped);
+        sim.expect_whole(t0, stopped.t1.unwrap());
+        prop_assert_eq!(sim.tape.finished.len(), 1);
+        prop_assert!(sim.tape.gaps.is_empty());
+        prop_assert_eq!(sim.session.state(), NodeState::Armed);
+    }
+}
+
+#[test]
+fn segments_begin_at_the_common_boundaries_for_hours() {
+    let mut sim = Sim::new(Arm::Always, 30_000.0 / 1001.0, 11_003, 120.0);
+    sim.pass(secs(5.0));
+    let roll = take("long", sim.now().floor_to(GOP), None, 61);
+    sim.say(&roll);
+    sim.pass(secs(3.0 * 3600.0));
+    let stopped = sim.stop(&roll);
+    sim.expect_whole(roll.t0, stopped.t1.unwrap());
+    assert_eq!(sim.tape.segments.len(), 3 * 3600 / 61 + 1);
+    for (k, start) in sim.tape.segments.iter().enumerate() {
+        let late = start.since_us(roll.t0) - k as i64 * 61_000_000;
+        assert!((0..33_400).contains(&late), "segment {k} begins {late} µs after its boundary");
+    }
+    assert!(sim.tape.gaps.is_empty());
+}
+
+#[test]
+fn a_missed_stop_is_cut_back_to_t1() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 7_001, -80.0);
+    sim.pass(secs(5.0));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 5);
+    sim.say(&roll);
+    sim.pass(secs(9.1));
+    let t1 = sim.now();
+    sim.pass(secs(31.7));
+    sim.say(&Take { t1: Some(t1), ..roll.clone() });
+    sim.pass(secs(1.0));
+    sim.expect_whole(roll.t0, t1);
+    assert_eq!(sim.tape.finished, [(t1, sim.tape.kept.len())]);
+}
+
+#[test]
+fn a_node_that_joins_late_says_what_it_missed() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 3_000, 0.0);
+    let roll = take("A01", (sim.now() - secs(60.0)).floor_to(GOP), None, 5);
+    sim.say(&roll);
+    sim.pass(secs(10.0));
+    let stopped = sim.stop(&roll);
+    sim.expect_whole(sim.tape.kept[0], stopped.t1.unwrap());
+    let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!((gap.from, gap.to, gap.cause.as_str()), (roll.t0, sim.tape.kept[0], "joined_late"));
+    // It returns to the common boundaries.
+    assert!(sim.tape.segments[1].since_us(roll.t0) % 5_000_000 < 33_400);
+}
+
+#[test]
+fn from_standby_the_camera_starts_for_the_take_and_stops_after_it() {
+    let mut sim = Sim::new(Arm::OnStart, 25.0, 0, 0.0);
+    sim.pass(secs(3.0));
+    assert_eq!((sim.session.state(), sim.camera_on), (NodeState::Standby, false));
+    let roll = take("A01", (sim.now() + secs(2.0)).ceil_to(GOP), None, 5);
+    sim.say(&roll);
+    sim.pass(secs(8.0));
+    let stopped = sim.stop(&roll);
+    sim.expect_whole(roll.t0, stopped.t1.unwrap());
+    sim.pass(secs(12.0));
+    assert_eq!((sim.session.state(), sim.camera_on), (NodeState::Standby, false));
+}
+
+#[test]
+fn a_lost_camera_leaves_a_gap_with_its_cause_and_the_take_goes_on() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(4.0));
+    sim.camera(false);
+    assert_eq!(sim.session.state(), NodeState::Fault);
+    let before = *sim.tape.kept.last().unwrap();
+    sim.pass(secs(2.5));
+    sim.camera(true);
+    sim.pass(secs(5.0));
+    sim.stop(&roll);
+    let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!((gap.from, gap.cause.as_str(), gap.detail.as_str()), (before, "camera_lost", "pulled"));
+    assert_eq!(sim.tape.segments.len(), 2);
+    assert_eq!(sim.tape.segments[1], gap.to);
+}
+
+#[test]
+fn a_camera_that_never_comes_back_leaves_a_gap_to_the_end() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(4.0));
+    sim.camera(false);
+    sim.pass(secs(4.0));
+    let stopped = sim.stop(&roll);
+    let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!((gap.to, gap.detail.as_str()), (stopped.t1.unwrap(), "pulled"));
+    assert_eq!(sim.tape.finished.len(), 1);
+}
+
+#[test]
+fn a_silent_camera_is_started_again() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    sim.camera_on = false;
+    sim.pass(secs(2.0));
+    assert!(!sim.camera_on);
+    sim.pass(secs(2.0));
+    assert!(sim.camera_on);
+    sim.pass(secs(1.0));
+    assert_eq!(sim.session.state(), NodeState::Armed);
+}
+
+#[test]
+fn where_the_camera_sets_its_idr_frames_itself_the_lead_in_is_kept() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 21_000, 0.0);
+    sim.keys_every = Some(15);
+    sim.pass(secs(5.37));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 5);
+    sim.say(&roll);
+    sim.pass(secs(11.0));
+    let stopped = sim.stop(&roll);
+    let lead = sim.tape.kept.iter().filter(|time| **time < roll.t0).count();
+    assert_eq!(lead as u64, sim.tape.lead_in);
+    assert!(lead < 15);
+    sim.tape.kept.drain(..lead);
+    sim.expect_whole(roll.t0, stopped.t1.unwrap());
+    assert!(sim.tape.segments.len() >= 3);
+}
+
+#[test]
+fn a_disk_that_comes_back_loses_nothing_that_is_still_in_memory() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(3.0));
+    sim.disk_ok = false;
+    sim.pass(secs(0.2));
+    assert_eq!(sim.session.state(), NodeState::Fault);
+    sim.disk_ok = true;
+    sim.pass(secs(4.0));
+    assert_eq!(sim.session.state(), NodeState::Rolling);
+    sim.stop(&roll);
+    let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!(gap.cause, "disk_error");
+    assert!(gap.to.since_us(gap.from) <= 540_000, "{gap:?}");
+}
+
+#[test]
+fn the_next_take_may_begin_before_the_last_one_is_closed() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let one = take("one", sim.now().floor_to(GOP), None, 60);
+    sim.say(&one);
+    sim.pass(secs(1.7));
+    let t1 = sim.now();
+    sim.say(&Take { t1: Some(t1), ..one.clone() });
+    let first = sim.tape.kept.len();
+    let two = take("two", t1.floor_to(GOP), None, 60);
+    sim.say(&two);
+    sim.pass(secs(3.0));
+    let stopped = sim.stop(&two);
+    assert_eq!(sim.tape.finished.len(), 2);
+    let (end, len) = sim.tape.finished[0];
+    assert!(end == t1 && len >= first);
+    sim.tape.kept.drain(..len);
+    sim.expect_whole(two.t0, stopped.t1.unwrap());
+}
+
+#[test]
+fn a_step_of_the_wall_clock_loses_no_picture() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(3.0));
+    sim.clocks.step_us(2_000_000);
+    sim.next_exposure += 2e6;
+    sim.pass(secs(3.0));
+    sim.stop(&roll);
+    let steps: Vec<_> = sim.tape.kept.windows(2).map(|pair| pair[1].since_us(pair[0])).collect();
+    assert_eq!(steps.iter().filter(|step| **step > 34_000).count(), 1, "the step alone: {steps:?}");
+    assert!(sim.tape.kept[0].since_us(roll.t0) < 33_334);
+}

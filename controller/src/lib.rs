@@ -1,4 +1,32 @@
 //! The controller: the take, the fleet, the downloads, the page.
+//!
+//! Modules in reading order. [`event`] lists what can happen and what can be done about it. [`desk`] decides, made of
+//! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] and [`downloads`]
+//! (with [`wanted`]). [`run`] is the one loop that does what the desk decides, with [`store`], [`shelf`] (and
+//! [`library`]), [`rsync`] and [`fetch`]. The web comes in by [`door`] and sees a [`snapshot`].
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod desk;
+pub mod digest;
 pub mod door;
+pub mod downloads;
+pub mod echo;
+pub mod embedded;
+pub mod event;
+pub mod fetch;
+pub mod fleet;
+pub mod journal;
+pub mod library;
+pub mod roll;
+pub mod rsync;
+pub mod run;
+pub mod settings;
+pub mod shelf;
 pub mod snapshot;
+pub mod store;
+pub mod takes;
+pub mod wanted;
+
+#[cfg(test)]
+mod kit;

@@ -1,1 +1,64 @@
-fn main() {}
+//! The controller's program: reads its settings, runs until it is told to end, says why when it cannot.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser as _;
+use syncslate_controller::run::Controller;
+use syncslate_controller::settings::{Args, Settings};
+use syncslate_shared::report::{Failure, chain, start_log};
+use syncslate_shared::time::SystemClocks;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Work that cannot be broken off (hashing a file) gets this long at the end.
+const GRACE: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return Failure::new(format!("cannot start: {}", chain(&e))).exit(),
+    };
+    let outcome = runtime.block_on(run(args));
+    runtime.shutdown_timeout(GRACE);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.exit(),
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let settings = Settings::load(args, |name| std::env::var(name).ok())?;
+    let mut end = End::listen()?;
+    let downloads = settings.downloads.clone();
+    let controller = Controller::start(settings, Arc::new(SystemClocks)).await?;
+    tracing::info!("MQTT at {}, footage in {}", controller.mqtt(), downloads.display());
+    let which = end.wait().await;
+    tracing::info!("{which}: ending; a take that rolls goes on");
+    tokio::select! {
+        () = controller.stop() => Ok(()),
+        which = end.wait() => Err(Failure::new(format!("{which} again: ended at once"))),
+    }
+}
+
+/// The signals to end.
+struct End {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl End {
+    fn listen() -> Result<Self, Failure> {
+        let open = |kind| signal(kind).map_err(|e| Failure::new(format!("cannot listen for signals: {e}")));
+        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The whole state of the controller and all its decisions: events in, effects out. Pure.
+//!
+//! Commands from MQTT and from the page come through the same function here, and each is answered.
+
+use std::net::Ipv4Addr;
+
+use syncslate_shared::command::{Command, ErrorCode, Refusal, Wish};
+use syncslate_shared::protocol::{ControllerStatus, Presence};
+use syncslate_shared::time::Wall;
+use syncslate_shared::topic::Topic;
+
+use crate::downloads::{Around, Downloads, Wished};
+use crate::echo::Echoes;
+use crate::event::{Asker, Effect, Event, Now};
+use crate::fleet::Fleet;
+use crate::journal::Journal;
+use crate::snapshot::{Snapshot, TakeSummary};
+use crate::takes::Takes;
+
+/// This program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the desk is set to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeskSettings {
+    /// The length of new takes' segments in seconds.
+    pub segment_s: u32,
+    /// How many nodes may send footage at once.
+    pub parallel: usize,
+    /// What the operator should know for as long as the program runs.
+    pub notices: Vec<String>,
+}
+
+/// The state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desk {
+    takes: Takes,
+    fleet: Fleet,
+    downloads: Downloads,
+    library: Vec<TakeSummary>,
+    echoes: Echoes,
+    notices: Vec<String>,
+    broker_lost: Option<String>,
+    journal_lost: Option<String>,
+}
+
+impl Desk {
+    /// Goes on where the journal ends.
+    pub fn new(journal: Journal, settings: DeskSettings) -> Self {
+        let roster: Vec<Ipv4Addr> = journal.take.iter().flat_map(|take| take.nodes.clone()).collect();
+        Self {
+            takes: Takes::new(journal, settings.segment_s),
+            fleet: Fleet::new(roster),
+            downloads: Downloads::new(settings.parallel),
+            library: Vec::new(),
+            echoes: Echoes::default(),
+            notices: settings.notices,
+            broker_lost: None,
+            journal_lost: None,
+        }
+    }
+
+    /// What is said first of all.
+    pub fn begin(&self, now: Now) -> Vec<Effect> {
+        let mut effects = self.takes.say_all();
+        effects.push(Effect::say(Topic::Controller, &presence(Presence::Online, now.wall)));
+        if let Some(take) = self.takes.rolling() {
+            effects.push(Effect::Note(format!("the take {} is rolling since {} and goes on", take.id, take.t0)));
+        }
+        effects
+    }
+
+    /// Decides.
+    pub fn on(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        let mut effects = match event {
+            Event::Message { topic, payload, retain } => self.message(now, &topic, &payload, retain),
+            Event::RetainRefused { topic, payload } => match topic.strip_prefix("cmd/") {
+                Some(word) => self.command(now, Asker::Mqtt, Command::retained(word, &payload)),
+                None => Vec::new(),
+            },
+            Event::Asked { command, asker } => self.command(now, asker, command),
+            Event::Listed(listings) => {
+                let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };
+                self.downloads.listed(now, &listings, around)
+            }
+            Event::Progress { take, ip, progress } => {
+                self.downloads.progress(&take, ip, progress);
+                Vec::new()
+            }
+            Event::Fetched { take, ip, outcome } => self.downloads.fetched(&take, ip, outcome),
+            Event::Library(library) => self.shelved(library),
+            Event::Up => {
+                self.echoes.forget();
+                self.broker_lost
+                    .take()
+                    .map(|_| Effect::Note("the broker is reached again".into()))
+                    .into_iter()
+                    .collect()
+            }
+            Event::Down { why } => {
+                self.broker_lost = Some(format!("no connection to the broker, so no node hears a command: {why}"));
+                Vec::new()
+            }
+            Event::Kept(outcome) => self.kept(outcome),
+            Event::Tick => self.fleet.tick(now.mono),
+        };
+        let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };
+        effects.extend(self.downloads.go_on(now.mono, around));
+        effects
+    }
+
+    /// The picture of everything.
+    pub fn snapshot(&self, at: Wall) -> Snapshot {
+        let passing = self.broker_lost.iter().chain(&self.journal_lost);
+        Snapshot {
+            take: self.takes.current(),
+            marks: self.takes.journal().marks(),
+            nodes: self.fleet.view(),
+            downloads: self.downloads.view(),
+            takes: self.library.clone(),
+            next_name: self.takes.next_name(),
+            notices: self.notices.iter().chain(passing).cloned().collect(),
+            version: VERSION,
+            at,
+        }
+    }
+
+    fn message(&mut self, now: Now, topic: &str, payload: &[u8], retain: bool) -> Vec<Effect> {
+        if let Some(word) = topic.strip_prefix("cmd/").or_else(|| (topic == "cmd").then_some("")) {
+            return match Topic::parse(topic) {
+                // Our own voice. What somebody left there with the retain flag is taken off all the same.
+                Some(Topic::Result | Topic::PreviewLease) if !retain => Vec::new(),
+                _ if retain => self.retained(now, topic, word, payload),
+                _ if self.echoes.take(now.mono, topic, payload) => Vec::new(),
+                _ => self.command(now, Asker::Mqtt, Command::read(word, payload)),
+            };
+        }
+        let Some(name) = topic.strip_prefix("status/") else { return Vec::new() };
+        let mut effects = self.fleet.heard(now, name, payload, retain);
+        if let Some(ip) = name.parse().ok().filter(|ip| self.fleet.is_online(*ip)) {
+            effects.extend(self.takes.joined(ip));
+        }
+        effects
+    }
+
+    fn retained(&mut self, now: Now, topic: &str, word: &str, payload: &[u8]) -> Vec<Effect> {
+        self.echoes.expect(now.mono, topic);
+        let mut effects = vec![Effect::Clear { topic: topic.to_owned() }];
+        effects.extend(self.command(now, Asker::Mqtt, Command::retained(word, payload)));
+        effects
+    }
+
+    /// The one way of all commands.
+    fn command(&mut self, now: Now, asker: Asker, command: Command) -> Vec<Effect> {
+        let outcome = match command.wish.clone() {
+            Ok(Wish::Download { take, nodes, delete_after_verify }) => {
+                match self.download(Wished { asker, command: command.clone(), take, nodes }, delete_after_verify) {
+                    // It is answered when the nodes have said what they have.
+                    Ok(effects) => return effects,
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            Ok(wish) => self.obey(now.wall, wish),
+            Err(refusal) => Err(refusal),
+        };
+        let mut effects = Vec::new();
+        let outcome = outcome.map(|done| {
+            effects = done;
+            self.takes.journal().take.as_ref().map(|take| take.id.clone())
+        });
+        effects.push(match &outcome {
+            Ok(take) => {
+                Effect::Note(format!("{} {}", command.word, take.as_ref().map(ToString::to_string).unwrap_or_default()))
+            }
+            Err(e) => {
+                Effect::Warn(format!("cmd/{} is refused ({}): {e}", command.word.escape_debug(), e.code.as_str()))
+            }
+        });
+        effects.push(Effect::Answer { asker, result: Box::new(command.answer(outcome, now.wall)) });
+        effects
+    }
+
+    fn obey(&mut self, now: Wall, wish: Wish) -> Result<Vec<Effect>, Refusal> {
+        match wish {
+            Wish::Start { take, at } => {
+                self.takes.heard_of(self.fleet.takes().cloned());
+                self.takes.start(now, take, at, &self.fleet.roster())
+            }
+            Wish::Stop { at } => self.takes.stop(now, at),
+            Wish::Mark { at, note } => self.takes.mark(now, at, note),
+            Wish::Download { .. } => Ok(Vec::new()),
+        }
+    }
+
+    fn download(&mut self, wished: Wished, delete: bool) -> Result<Vec<Effect>, Refusal> {
+        if delete {
+            return Err(Refusal::new(
+                ErrorCode::Malformed,
+                "field `delete_after_verify`: deleting after verification is not there yet: nothing was deleted",
+            ));
+        }
+        let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };
+        self.downloads.wish(wished, around)
+    }
+
+    fn shelved(&mut self, library: Vec<TakeSummary>) -> Vec<Effect> {
+        self.takes.heard_of(library.iter().flat_map(|summary| summary.ids.iter().cloned()));
+        let json = serde_json::to_string(&library).unwrap_or_default();
+        self.library = library;
+        vec![Effect::News { topic: "takes".into(), json }]
+    }
+
+    fn kept(&mut self, outcome: Result<(), String>) -> Vec<Effect> {
+        let lost = outcome.err();
+        let changed = lost != self.journal_lost;
+        self.journal_lost = lost;
+        // A full disk here must not keep the cameras from rolling: it is said, loudly, and the take goes on.
+        self.journal_lost.iter().filter(|_| changed).map(|why| Effect::Warn(why.clone())).collect()
+    }
+}
+
+/// What is said of the controller itself.
+pub fn presence(state: Presence, at: Wall) -> ControllerStatus {
+    ControllerStatus { state, version: VERSION.to_owned(), at }
+}
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

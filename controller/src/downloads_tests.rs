@@ -1,0 +1,184 @@
+//! The queue of downloads: what is asked for, what is answered, in which order it comes.
+
+use std::collections::BTreeMap;
+
+use syncslate_shared::command::CommandResult;
+
+use super::*;
+use crate::event::{Event, RemoteFile};
+use crate::kit::{Rig, answer, ip, progress, status};
+use crate::snapshot::{FileEntry, NodeFiles};
+
+fn file(take: &str, n: u8, index: u32) -> RemoteFile {
+    RemoteFile {
+        name: format!("{take}_192_168_1_10{n}_20251023_140210_{index:06}.h264"),
+        bytes: 1000 + u64::from(index),
+    }
+}
+
+fn name(text: &str) -> TakeName {
+    TakeName::new(text).unwrap()
+}
+
+fn fetches(effects: &[Effect]) -> Vec<(String, Ipv4Addr)> {
+    let fetch = |e: &Effect| if let Effect::Fetch { take, ip, .. } = e { Some((take.to_string(), *ip)) } else { None };
+    effects.iter().filter_map(fetch).collect()
+}
+
+impl Rig {
+    fn wish(&mut self, payload: &str) -> Vec<Effect> {
+        self.message("cmd/download", payload, false)
+    }
+
+    fn listed(&mut self, nodes: &[(u8, Result<&[RemoteFile], &str>)]) -> Vec<Effect> {
+        let listing =
+            |(n, files): &(u8, Result<&[RemoteFile], &str>)| (ip(*n), files.map(<[_]>::to_vec).map_err(str::to_owned));
+        self.on(Event::Listed(nodes.iter().map(listing).collect()))
+    }
+
+    fn fetched(&mut self, take: &str, n: u8, outcome: Fetched) -> Vec<Effect> {
+        self.on(Event::Fetched { take: name(take), ip: ip(n), outcome })
+    }
+
+    fn progressed(&mut self, bytes: u64) -> Vec<Effect> {
+        let progress = Progress { files: 2, bytes, total_bytes: 9000, verified: 0 };
+        self.on(Event::Progress { take: name("A"), ip: ip(1), progress })
+    }
+
+    fn states(&self) -> BTreeMap<String, DownloadState> {
+        let downloads = self.desk.snapshot(self.now().wall).downloads;
+        downloads.into_iter().map(|download| (download.take.to_string(), download.state)).collect()
+    }
+}
+
+fn refusal(result: CommandResult) -> (ErrorCode, String) {
+    let error = result.error.unwrap();
+    (error.code, error.message)
+}
+
+#[test]
+fn a_take_comes_from_its_nodes_two_at_a_time() {
+    let mut rig = Rig::new(4);
+    assert_eq!(rig.wish("A"), [Effect::List { nodes: (1..=4).map(ip).collect() }]);
+    let [a1, a2, a3] = [1, 2, 3].map(|n| vec![file("A", n, 0), file("A", n, 1)]);
+    let effects = rig.listed(&[(1, Ok(&a1)), (2, Ok(&a2)), (3, Ok(&a3)), (4, Ok(&[]))]);
+    let result = answer(&effects);
+    assert_eq!((result.ok, result.take.unwrap().to_string().as_str()), (true, "A_20251023_140210"));
+    assert_eq!(fetches(&effects), [("A".into(), ip(1)), ("A".into(), ip(2))], "parallel is two here");
+    let said = &progress(&effects)[0];
+    assert_eq!((said.state, said.nodes.len(), said.nodes[&ip(3)].total_bytes), (DownloadState::Running, 3, 2001));
+    assert_eq!(fetches(&rig.fetched("A", 1, Ok(None))), [("A".into(), ip(3))]);
+    rig.fetched("A", 3, Ok(None));
+    assert_eq!(rig.states()["A"], DownloadState::Running);
+    let effects = rig.fetched("A", 2, Err("x.h264 is not what the node wrote".into()));
+    assert_eq!(rig.states()["A"], DownloadState::Failed);
+    assert_eq!(progress(&effects)[0].nodes[&ip(2)].error.as_deref(), Some("x.h264 is not what the node wrote"));
+    assert_eq!(rig.fetched("A", 2, Ok(None)), [], "an end that was told already");
+}
+
+#[test]
+fn progress_is_said_five_times_a_second_at_most() {
+    let mut rig = Rig::new(1);
+    rig.wish("A");
+    rig.listed(&[(1, Ok(&[file("A", 1, 0)]))]);
+    let mut said = 0;
+    for bytes in 1..=1000 {
+        rig.clocks.pass(Duration::from_millis(3));
+        said += progress(&rig.progressed(bytes)).len();
+    }
+    assert!((10..=15).contains(&said), "{said} in 3 s");
+    assert_eq!(progress(&rig.pass(250)).len(), 1, "and the last one is not forgotten");
+}
+
+#[test]
+fn a_second_wish_joins_the_first() {
+    let mut rig = Rig::new(2);
+    rig.wish("A");
+    assert_eq!(rig.wish("A"), [], "one look at a time");
+    let (a1, a2) = ([file("A", 1, 0)], [file("A", 2, 0)]);
+    let nodes: [(u8, Result<&[RemoteFile], &str>); 2] = [(1, Ok(&a1)), (2, Ok(&a2))];
+    assert!(rig.listed(&nodes).contains(&Effect::List { nodes: vec![ip(1), ip(2)] }), "for the wish that waited");
+    let effects = rig.listed(&nodes);
+    assert!(answer(&effects).ok);
+    assert_eq!(fetches(&effects), [], "it is on its way already");
+    rig.fetched("A", 1, Ok(None));
+    rig.fetched("A", 2, Ok(None));
+    rig.wish("A");
+    assert_eq!(fetches(&rig.listed(&nodes)).len(), 2, "again, when it is asked for again");
+}
+
+#[test]
+fn everything_is_what_is_not_here() {
+    let mut rig = Rig::new(2);
+    let (a1, b1, b2) = (file("A", 1, 0), file("B", 1, 0), file("B", 2, 0));
+    let entry = |f: &RemoteFile, bytes| NodeFiles { ip: ip(1), files: vec![FileEntry { name: f.name.clone(), bytes }] };
+    let summary = |take: &str, node| TakeSummary {
+        take: name(take),
+        ids: vec![],
+        nodes: vec![node],
+        bytes: 0,
+        date: String::new(),
+        length_ms: None,
+    };
+    rig.on(Event::Library(vec![summary("A", entry(&a1, a1.bytes)), summary("B", entry(&b1, 3))]));
+    rig.command("start", "C");
+    rig.wish("");
+    let t0 = rig.take().stamp.unwrap();
+    let growing = RemoteFile { name: format!("C_192_168_1_101_{t0}_000000.h264"), bytes: 7 };
+    let effects = rig.listed(&[(1, Ok(&[a1, b1, growing])), (2, Ok(&[b2]))]);
+    assert!(answer(&effects).ok);
+    assert_eq!(fetches(&effects), [("B".into(), ip(1)), ("B".into(), ip(2))]);
+}
+
+#[test]
+fn nodes_that_cannot_be_asked_are_told_where_they_matter() {
+    let mut rig = Rig::new(3);
+    rig.command("start", "A");
+    rig.pass(1000);
+    rig.command("stop", "");
+    rig.node(4, "armed", 900, 4.0);
+    rig.wish("A");
+    let a1 = [file("A", 1, 0)];
+    let effects = rig.listed(&[(1, Ok(&a1)), (2, Err("no route")), (3, Ok(&[])), (4, Err("no route"))]);
+    assert!(answer(&effects).ok);
+    let parts = &progress(&effects)[0].nodes;
+    assert_eq!(parts.keys().copied().collect::<Vec<_>>(), [ip(1), ip(2)], "the fourth was not there");
+    assert_eq!((parts[&ip(2)].state, parts[&ip(2)].error.as_deref()), (DownloadState::Failed, Some("no route")));
+
+    rig.wish("nowhere");
+    let (code, message) = refusal(answer(&rig.listed(&[(1, Ok(&a1)), (2, Err("no route"))])));
+    assert_eq!(code, ErrorCode::UnknownTake);
+    assert!(message.contains("192.168.1.102: no route"), "{message}");
+
+    rig.wish("");
+    assert_eq!(refusal(answer(&rig.listed(&[(1, Err("x")), (2, Err("y"))]))).0, ErrorCode::NoNodes);
+
+    rig.wish(&format!(r#"{{"take":"A","nodes":["{}","{}"]}}"#, ip(1), ip(3)));
+    let effects = rig.listed(&[(1, Ok(&a1)), (3, Ok(&[]))]);
+    let said = progress(&effects);
+    assert_eq!(said.last().unwrap().nodes[&ip(3)].error.as_deref(), Some("it has no footage of this take"));
+}
+
+#[test]
+fn a_part_waits_until_its_node_has_closed_the_take() {
+    let mut rig = Rig::new(1);
+    let rolling =
+        |rig: &Rig, state| status(1, state, 900, 4.0, rig.now().wall, &"A_20251023_140210".into()).to_string();
+    let topic = format!("status/{}", ip(1));
+    let words = rolling(&rig, "rolling");
+    rig.message(&topic, words, false);
+    rig.wish("A");
+    let effects = rig.listed(&[(1, Ok(&[file("A", 1, 0)]))]);
+    assert_eq!((fetches(&effects).len(), rig.states()["A"]), (0, DownloadState::Queued));
+    let words = rolling(&rig, "armed");
+    assert_eq!(fetches(&rig.message(&topic, words, false)).len(), 1);
+}
+
+#[test]
+fn who_asks_too_often_is_turned_away() {
+    let mut rig = Rig::new(1);
+    for _ in 0..=MAX_WISHES {
+        assert!(!rig.wish("").iter().any(|e| matches!(e, Effect::Answer { .. })));
+    }
+    assert_eq!(rig.refused("download", "").0, ErrorCode::Busy);
+}

@@ -1,0 +1,179 @@
+//! What can happen to the controller, and what it can do about it: the two closed lists between the pure
+//! [`crate::desk::Desk`] and the loop that does its bidding. Pure.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use bytes::Bytes;
+use syncslate_shared::command::{Command, CommandResult};
+use syncslate_shared::take::{TakeId, TakeName};
+use syncslate_shared::time::{Mono, Wall};
+use syncslate_shared::topic::Topic;
+
+use crate::journal::Journal;
+use crate::snapshot::TakeSummary;
+
+/// When something happened, on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// What cameras and messages agree on; it can step.
+    pub wall: Wall,
+    /// What deadlines are measured with.
+    pub mono: Mono,
+}
+
+/// Who waits for an answer besides those who listen on `cmd/result`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Nobody: the command came by MQTT.
+    Mqtt,
+    /// The request with this number at the web's door.
+    Door(u64),
+}
+
+/// A file that a node has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RemoteFile {
+    /// Its name, one of ours.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// What each node that was asked has, or why it could not be asked.
+pub type Listings = BTreeMap<Ipv4Addr, Result<Vec<RemoteFile>, String>>;
+
+/// How far one node's part of a download is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many files it has.
+    pub files: u64,
+    /// Bytes that are here.
+    pub bytes: u64,
+    /// Bytes that will be here.
+    pub total_bytes: u64,
+    /// Files whose SHA-256 was found equal here.
+    pub verified: u64,
+}
+
+/// The end of one node's part of a download: `Ok` with what could not be proven, or why it failed.
+pub type Fetched = Result<Option<String>, String>;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The broker is reached; everything retained was said again.
+    Up,
+    /// The broker is not reached.
+    Down {
+        /// Why.
+        why: String,
+    },
+    /// A message from the broker.
+    Message {
+        /// Its topic without the prefix.
+        topic: String,
+        /// What it carries.
+        payload: Bytes,
+        /// Whether the broker had kept it.
+        retain: bool,
+    },
+    /// The embedded broker turned a retained command away.
+    RetainRefused {
+        /// Its topic without the prefix.
+        topic: String,
+        /// What it carried.
+        payload: Bytes,
+    },
+    /// A command from the page.
+    Asked {
+        /// The command.
+        command: Command,
+        /// Whom to answer.
+        asker: Asker,
+    },
+    /// The downloads folder holds something else than before.
+    Library(Vec<TakeSummary>),
+    /// The nodes were asked what they have.
+    Listed(Listings),
+    /// A part of a download went on.
+    Progress {
+        /// The take.
+        take: TakeName,
+        /// The node.
+        ip: Ipv4Addr,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// A part of a download ended.
+    Fetched {
+        /// The take.
+        take: TakeName,
+        /// The node.
+        ip: Ipv4Addr,
+        /// How.
+        outcome: Fetched,
+    },
+    /// The journal was written, or could not be.
+    Kept(Result<(), String>),
+    /// A moment passed.
+    Tick,
+}
+
+/// Something to be done, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write the journal before anything after this is done.
+    Keep(Box<Journal>),
+    /// Say it to everybody.
+    Say {
+        /// Where.
+        topic: Topic,
+        /// What.
+        payload: Vec<u8>,
+    },
+    /// Take a retained message off the broker.
+    Clear {
+        /// Where.
+        topic: String,
+    },
+    /// Answer a command, on `cmd/result` and to whom waits for it.
+    Answer {
+        /// Who waits.
+        asker: Asker,
+        /// The answer.
+        result: Box<CommandResult>,
+    },
+    /// Tell the pages.
+    News {
+        /// The event's name.
+        topic: String,
+        /// Its JSON.
+        json: String,
+    },
+    /// Ask these nodes what they have, all at once.
+    List {
+        /// Whom.
+        nodes: Vec<Ipv4Addr>,
+    },
+    /// Fetch a take from a node.
+    Fetch {
+        /// Which.
+        take: TakeName,
+        /// From where.
+        ip: Ipv4Addr,
+        /// The take that is rolling: its files grow still and are left out.
+        without: Option<TakeId>,
+    },
+    /// A line for the log.
+    Note(String),
+    /// A line for the log that somebody should read.
+    Warn(String),
+}
+
+impl Effect {
+    /// To say `value` as JSON.
+    pub fn say<T: serde::Serialize>(topic: Topic, value: &T) -> Self {
+        Self::Say { topic, payload: syncslate_shared::protocol::write(value) }
+    }
+}

@@ -1,0 +1,347 @@
+//! The one loop that owns the controller's state, and the only place that does what the [`Desk`] decides.
+//!
+//! Whatever happens is stamped with both clocks where it arrives and comes through one queue; long work (listing,
+//! fetching, watching the folder) runs in tasks and comes back through it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use syncslate_shared::command::CommandResult;
+use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
+use syncslate_shared::protocol::{Presence, write};
+use syncslate_shared::report::Failure;
+use syncslate_shared::settings::BrokerAddress;
+use syncslate_shared::time::Clocks;
+use syncslate_shared::topic::Topic;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::desk::{Desk, DeskSettings, presence};
+use crate::door::{Door, Request};
+use crate::embedded::Embedded;
+use crate::event::{Asker, Effect, Event, Now};
+use crate::fetch::Part;
+use crate::journal::Journal;
+use crate::rsync::Source;
+use crate::settings::{BrokerChoice, Settings};
+use crate::snapshot::{News, Snapshot};
+use crate::store::Store;
+
+const TICK: Duration = Duration::from_millis(250);
+/// Events that wait; who makes more waits with them.
+const QUEUE: usize = 1024;
+/// The disk gets this long for the journal; the cameras do not wait longer for it.
+const JOURNAL_LIMIT: Duration = Duration::from_secs(2);
+
+/// A controller that runs.
+#[derive(Debug)]
+pub struct Controller {
+    door: Door,
+    mqtt: BrokerAddress,
+    http: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// Where events are put, stamped.
+#[derive(Clone)]
+struct Inbox {
+    clocks: Arc<dyn Clocks>,
+    queue: mpsc::Sender<(Now, Event)>,
+}
+
+impl Inbox {
+    fn now(&self) -> Now {
+        Now { wall: self.clocks.wall(), mono: self.clocks.mono() }
+    }
+
+    async fn put(&self, event: Event) {
+        let _ = self.queue.send((self.now(), event)).await;
+    }
+
+    /// For what is soon out of date: dropped when the queue is full.
+    fn hint(&self, event: Event) {
+        let _ = self.queue.try_send((self.now(), event));
+    }
+}
+
+impl Controller {
+    /// Starts everything that `settings` name, save the page.
+    ///
+    /// # Errors
+    /// What could not be started: the journal's folder, the broker.
+    pub async fn start(settings: Settings, clocks: Arc<dyn Clocks>) -> Result<Self, Failure> {
+        let (store, journal, damage) = Store::open(&settings.state)?;
+        let mut notices = settings.open_doors();
+        notices.extend(damage);
+        for notice in &notices {
+            tracing::warn!("{notice}");
+        }
+        let (queue, events) = mpsc::channel(QUEUE);
+        let inbox = Inbox { clocks, queue };
+        let mut tasks = JoinSet::new();
+        let (broker, mqtt) = open_broker(&settings, &inbox, &mut tasks).await?;
+        let link = open_link(&settings, mqtt.clone(), &inbox, &mut tasks);
+        watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
+        let desk =
+            Desk::new(journal, DeskSettings { segment_s: settings.segment_s, parallel: settings.parallel, notices });
+        let (snapshots, snapshot) = watch::channel(Arc::new(desk.snapshot(inbox.now().wall)));
+        let (news, _) = broadcast::channel(256);
+        let (requests, asked) = mpsc::channel(64);
+        let door = Door { requests, snapshot, news: news.clone(), downloads: settings.downloads.clone() };
+        let hands = Hands {
+            inbox,
+            link,
+            store: Arc::new(store),
+            turn: 0,
+            news,
+            answers: BTreeMap::new(),
+            tasks,
+            source: settings.source,
+            downloads: settings.downloads,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(Loop { desk, hands, snapshots }.run(events, asked, stopped, broker));
+        Ok(Self { door, mqtt, http: settings.http, stop, task })
+    }
+
+    /// The way in for the web.
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Where the broker is.
+    pub fn mqtt(&self) -> &BrokerAddress {
+        &self.mqtt
+    }
+
+    /// Where the page is to be served.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Ends it: downloads are broken off (what has arrived stays), the broker says goodbye. A take that rolls goes on:
+    /// the nodes do not need the controller for it.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+async fn open_broker(
+    settings: &Settings,
+    inbox: &Inbox,
+    tasks: &mut JoinSet<()>,
+) -> Result<(Option<Embedded>, BrokerAddress), Failure> {
+    match &settings.broker {
+        BrokerChoice::External(address) => Ok((None, address.clone())),
+        BrokerChoice::Embedded(listen) => {
+            let mut broker = Embedded::start(*listen, &settings.prefix).await?;
+            let address = broker.address();
+            if let Some(mut refused) = broker.refused() {
+                let inbox = inbox.clone();
+                tasks.spawn(async move {
+                    while let Some((topic, payload)) = refused.recv().await {
+                        inbox.put(Event::RetainRefused { topic, payload }).await;
+                    }
+                });
+            }
+            Ok((Some(broker), address))
+        }
+    }
+}
+
+fn open_link(settings: &Settings, broker: BrokerAddress, inbox: &Inbox, tasks: &mut JoinSet<()>) -> Link {
+    let gone = presence(Presence::Offline, inbox.now().wall);
+    let (link, mut events) = Link::open(LinkSettings {
+        broker,
+        client: "syncslate-controller".into(),
+        prefix: settings.prefix.clone(),
+        subscriptions: vec!["cmd/#".into(), "status/+".into(), Topic::Controller.to_string()],
+        will: Some((Topic::Controller, write(&gone))),
+    });
+    let inbox = inbox.clone();
+    tasks.spawn(async move {
+        while let Some(event) = events.recv().await {
+            inbox
+                .put(match event {
+                    LinkEvent::Up => Event::Up,
+                    LinkEvent::Down { why } => Event::Down { why },
+                    LinkEvent::Message { topic, payload, retain } => Event::Message { topic, payload, retain },
+                })
+                .await;
+        }
+    });
+    link
+}
+
+fn watch_shelf(folder: PathBuf, inbox: &Inbox, tasks: &mut JoinSet<()>) {
+    let inbox = inbox.clone();
+    let (told, mut lists) = mpsc::unbounded_channel();
+    tasks.spawn(crate::shelf::watch(folder, move |list| {
+        let _ = told.send(list);
+    }));
+    tasks.spawn(async move {
+        while let Some(list) = lists.recv().await {
+            inbox.put(Event::Library(list)).await;
+        }
+    });
+}
+
+struct Loop {
+    desk: Desk,
+    hands: Hands,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Loop {
+    async fn run(
+        mut self,
+        mut events: mpsc::Receiver<(Now, Event)>,
+        mut asked: mpsc::Receiver<Request>,
+        mut stopped: oneshot::Receiver<()>,
+        broker: Option<Embedded>,
+    ) {
+        let begin = self.desk.begin(self.hands.inbox.now());
+        self.act(begin).await;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut tickets = 0;
+        loop {
+            let (now, event) = tokio::select! {
+                biased;
+                _ = &mut stopped => break,
+                Some(event) = events.recv() => event,
+                Some(request) = asked.recv() => {
+                    tickets += 1;
+                    self.hands.answers.insert(tickets, request.answer);
+                    (self.hands.inbox.now(), Event::Asked { command: request.command, asker: Asker::Door(tickets) })
+                }
+                _ = ticks.tick() => (self.hands.inbox.now(), Event::Tick),
+            };
+            let quiet = matches!(event, Event::Tick);
+            let effects = self.desk.on(now, event);
+            // Before the effects: whoever gets an answer finds a picture that agrees with it.
+            if !quiet || !effects.is_empty() {
+                self.snapshots.send_replace(Arc::new(self.desk.snapshot(now.wall)));
+            }
+            self.act(effects).await;
+        }
+        self.hands.leave(broker).await;
+    }
+
+    async fn act(&mut self, effects: Vec<Effect>) {
+        let mut todo = VecDeque::from(effects);
+        while let Some(effect) = todo.pop_front() {
+            if let Effect::Keep(journal) = effect {
+                let outcome = self.hands.keep(*journal).await;
+                let now = self.hands.inbox.now();
+                todo.extend(self.desk.on(now, Event::Kept(outcome)));
+                self.snapshots.send_replace(Arc::new(self.desk.snapshot(now.wall)));
+            } else {
+                self.hands.act(effect);
+            }
+        }
+    }
+}
+
+/// What effects are executed with.
+struct Hands {
+    inbox: Inbox,
+    link: Link,
+    store: Arc<Store>,
+    /// Counts the journals, so that a late one never overwrites a later one.
+    turn: u64,
+    news: broadcast::Sender<News>,
+    answers: BTreeMap<u64, oneshot::Sender<CommandResult>>,
+    tasks: JoinSet<()>,
+    source: Source,
+    downloads: PathBuf,
+}
+
+impl Hands {
+    fn act(&mut self, effect: Effect) {
+        // Tasks that ended leave nothing behind.
+        while self.tasks.try_join_next().is_some() {}
+        match effect {
+            Effect::Keep(_) => {}
+            Effect::Say { topic, payload } => {
+                self.tell(topic.to_string(), String::from_utf8_lossy(&payload).into_owned());
+                self.link.say(&topic, payload);
+            }
+            Effect::Clear { topic } => self.link.clear(&topic),
+            Effect::Answer { asker, result } => self.answer(asker, *result),
+            Effect::News { topic, json } => self.tell(topic, json),
+            Effect::List { nodes } => self.list(nodes),
+            Effect::Fetch { take, ip, without } => {
+                self.fetch(Part { source: self.source.clone(), downloads: self.downloads.clone(), take, ip, without });
+            }
+            Effect::Note(line) => tracing::info!("{line}"),
+            Effect::Warn(line) => tracing::warn!("{line}"),
+        }
+    }
+
+    async fn keep(&mut self, journal: Journal) -> Result<(), String> {
+        self.turn += 1;
+        let (store, turn) = (Arc::clone(&self.store), self.turn);
+        let work = tokio::task::spawn_blocking(move || store.keep(turn, &journal));
+        match tokio::time::timeout(JOURNAL_LIMIT, work).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(e)) => Err(format!("the journal cannot be written: {e}")),
+            Err(_) => Err(format!(
+                "the journal was not on the disk within {} s: the disk is failing or overloaded",
+                JOURNAL_LIMIT.as_secs()
+            )),
+        }
+    }
+
+    fn answer(&mut self, asker: Asker, result: CommandResult) {
+        let payload = write(&result);
+        self.tell(Topic::Result.to_string(), String::from_utf8_lossy(&payload).into_owned());
+        self.link.say(&Topic::Result, payload);
+        if let Asker::Door(ticket) = asker
+            && let Some(answer) = self.answers.remove(&ticket)
+        {
+            let _ = answer.send(result);
+        }
+    }
+
+    fn tell(&self, topic: String, json: String) {
+        // Nobody may be looking at a page.
+        let _ = self.news.send(News { topic, json });
+    }
+
+    fn list(&mut self, nodes: Vec<std::net::Ipv4Addr>) {
+        let (inbox, source) = (self.inbox.clone(), self.source.clone());
+        self.tasks.spawn(async move {
+            let listings = join_all(nodes.into_iter().map(async |ip| (ip, source.list(ip).await))).await;
+            inbox.put(Event::Listed(listings.into_iter().collect())).await;
+        });
+    }
+
+    fn fetch(&mut self, part: Part) {
+        let inbox = self.inbox.clone();
+        self.tasks.spawn(async move {
+            let (take, ip) = (part.take.clone(), part.ip);
+            let outcome = part.run(|progress| inbox.hint(Event::Progress { take: take.clone(), ip, progress })).await;
+            inbox.put(Event::Fetched { take, ip, outcome }).await;
+        });
+    }
+
+    async fn leave(mut self, broker: Option<Embedded>) {
+        self.tasks.abort_all();
+        self.link.say(&Topic::Controller, write(&presence(Presence::Offline, self.inbox.now().wall)));
+        self.link.close().await;
+        if let Some(broker) = broker {
+            broker.stop().await;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

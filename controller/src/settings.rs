@@ -1,0 +1,229 @@
+//! The command line and the settings file. Flags win over the file; everything is checked before anything is started.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Parser;
+use serde::Deserialize;
+use syncslate_shared::report::Failure;
+use syncslate_shared::settings::{BrokerAddress, read};
+
+use crate::rsync::Source;
+
+/// Rolls, cuts and marks all cameras at once, and brings their footage home: the controller of Syncslate.
+///
+/// It runs the MQTT broker that the nodes connect to, and serves the operator's page. Each flag wins over the settings
+/// file. The log's detail is set by the variable SYNCSLATE_LOG (error, warn, info, debug).
+#[derive(Clone, Debug, Default, Parser)]
+#[command(name = "syncslate-controller", version, max_term_width = 100)]
+pub struct Args {
+    /// Settings file (TOML); none is read without this flag
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the broker listens [default: 127.0.0.1:1883; 0.0.0.0:1883 lets other machines in]
+    #[arg(long, value_name = "ADDR")]
+    pub mqtt: Option<SocketAddr>,
+    /// Where the page is served [default: 127.0.0.1:8080; 0.0.0.0:8080 lets other machines in]
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Where footage is brought, as TAKE/IP/FILE [default: video_downloads]
+    #[arg(long, value_name = "DIR")]
+    pub downloads: Option<PathBuf>,
+    /// Where the take is remembered over restarts [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/syncslate, else
+    /// ~/.local/state/syncslate]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// What rsync pulls a node's footage from, with {ip}; a local path works too [default: pi@{ip}:videos/]
+    #[arg(long, value_name = "TEMPLATE")]
+    pub source: Option<Source>,
+    /// Length of a take's segments in seconds, 1 to 3600 [default: 60]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub segment_s: Option<u32>,
+}
+
+/// The settings file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FileSettings {
+    /// The broker.
+    pub mqtt: Mqtt,
+    /// The page.
+    pub http: Http,
+    /// Takes.
+    pub takes: TakesSection,
+    /// Downloads.
+    pub download: DownloadSection,
+    /// What is remembered.
+    pub state: StateSection,
+}
+
+/// `[mqtt]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mqtt {
+    /// Where the embedded broker listens.
+    pub listen: Option<SocketAddr>,
+    /// Another broker to use instead of the embedded one, `mqtt://host:1883`.
+    pub external: Option<BrokerAddress>,
+    /// Put before every topic, with a `/` between.
+    pub prefix: Option<String>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where the page is served.
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[takes]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TakesSection {
+    /// The length of segments in seconds.
+    pub segment_s: Option<u32>,
+}
+
+/// `[download]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DownloadSection {
+    /// Where footage is brought.
+    pub dir: Option<PathBuf>,
+    /// What rsync pulls from, with `{ip}`.
+    pub source: Option<Source>,
+    /// How many nodes may send at once, 1 to 64.
+    pub parallel: Option<usize>,
+}
+
+/// `[state]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateSection {
+    /// Where the take is remembered.
+    pub dir: Option<PathBuf>,
+}
+
+/// Which broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrokerChoice {
+    /// Our own, listening here.
+    Embedded(SocketAddr),
+    /// Another one, reached there.
+    External(BrokerAddress),
+}
+
+/// Everything that is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The broker.
+    pub broker: BrokerChoice,
+    /// Put before every topic; empty for none.
+    pub prefix: String,
+    /// Where the page is served.
+    pub http: SocketAddr,
+    /// Where footage is brought.
+    pub downloads: PathBuf,
+    /// Where the take is remembered.
+    pub state: PathBuf,
+    /// What rsync pulls from.
+    pub source: Source,
+    /// The length of segments in seconds.
+    pub segment_s: u32,
+    /// How many nodes may send at once.
+    pub parallel: usize,
+}
+
+impl Settings {
+    /// Puts the command line, the file it names and the environment together.
+    ///
+    /// # Errors
+    /// Exit code 2: what is wrong and where.
+    pub fn load(args: Args, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let file = args.config.as_deref().map(read::<FileSettings>).transpose()?.unwrap_or_default();
+        Self::resolve(args, file, environment)
+    }
+
+    fn resolve(args: Args, file: FileSettings, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let FileSettings { mqtt, http, takes, download, state } = file;
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let broker = match (args.mqtt, mqtt.listen, mqtt.external) {
+            (None, None, Some(external)) => BrokerChoice::External(external),
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                return Err(Failure::usage(
+                    "`mqtt.external` names another broker, so there is none to listen by --mqtt or `mqtt.listen`",
+                )
+                .hint("leave one of them out"));
+            }
+            (flag, key, None) => BrokerChoice::Embedded(flag.or(key).unwrap_or(local(1883))),
+        };
+        let segment_s = args.segment_s.or(takes.segment_s).unwrap_or(60);
+        if !(1..=3600).contains(&segment_s) {
+            return Err(Failure::usage(format!("`takes.segment_s` is {segment_s}: a segment lasts 1 to 3600 s")));
+        }
+        let parallel = download.parallel.unwrap_or(4);
+        if !(1..=64).contains(&parallel) {
+            return Err(Failure::usage(format!("`download.parallel` is {parallel}: 1 to 64 nodes can send at once")));
+        }
+        let source = match args.source.or(download.source) {
+            Some(source) => source,
+            None => "pi@{ip}:videos/".parse().map_err(Failure::new)?,
+        };
+        Ok(Self {
+            broker,
+            prefix: prefix(mqtt.prefix.unwrap_or_default())?,
+            http: args.http.or(http.listen).unwrap_or(local(8080)),
+            downloads: args.downloads.or(download.dir).unwrap_or_else(|| "video_downloads".into()),
+            state: args.state.or(state.dir).map_or_else(|| state_folder(environment), Ok)?,
+            source,
+            segment_s,
+            parallel,
+        })
+    }
+
+    /// What the operator should know about doors that are open to everybody.
+    pub fn open_doors(&self) -> Vec<String> {
+        let mqtt = match &self.broker {
+            BrokerChoice::Embedded(listen) => Some(("MQTT", *listen)),
+            BrokerChoice::External(_) => None,
+        };
+        [mqtt, Some(("the page", self.http))]
+            .into_iter()
+            .flatten()
+            .filter(|(_, listen)| !listen.ip().is_loopback())
+            .map(|(what, listen)| {
+                format!("{what} is open on {listen} without accounts: everybody on this network can start, stop and see takes")
+            })
+            .collect()
+    }
+}
+
+fn prefix(text: String) -> Result<String, Failure> {
+    let bad = text.contains(['#', '+']) || text.chars().any(char::is_control) || text.starts_with('$');
+    if bad || (!text.is_empty() && text.split('/').any(str::is_empty)) {
+        return Err(Failure::usage(format!(
+            "`mqtt.prefix` is `{}`: it is a topic without `+`, `#`, a `$` in front or empty levels, such as stage/left",
+            text.escape_debug()
+        )));
+    }
+    Ok(text)
+}
+
+fn state_folder(environment: impl Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    // systemd gives a list, separated by colons, when a unit has several.
+    let unit = set("STATE_DIRECTORY").and_then(|list| list.split(':').next().map(PathBuf::from));
+    let user = || set("XDG_STATE_HOME").map(|home| PathBuf::from(home).join("syncslate"));
+    let home = || set("HOME").map(|home| PathBuf::from(home).join(".local/state/syncslate"));
+    unit.or_else(user).or_else(home).ok_or_else(|| {
+        Failure::usage(
+            "there is no folder to remember the take in: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME is set",
+        )
+        .hint("give one with --state DIR")
+    })
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

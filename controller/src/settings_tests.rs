@@ -1,0 +1,118 @@
+//! Each wrong setting with its message; what flags, file and environment come to.
+
+use std::fs;
+
+use super::*;
+
+fn load(flags: &[&str], file: &str) -> Result<Settings, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.toml");
+    fs::write(&path, file).unwrap();
+    let path = path.to_str().unwrap();
+    let words = ["syncslate-controller", "--config", path].into_iter().chain(flags.iter().copied());
+    let args = Args::try_parse_from(words).map_err(|e| e.to_string())?;
+    let home = |name: &str| (name == "HOME").then(|| "/home/op".to_owned());
+    Settings::load(args, home).map_err(|failure| failure.to_string().replace(path, "s.toml"))
+}
+
+#[test]
+fn the_defaults_are_those_of_the_manual() {
+    let settings = load(&[], "").unwrap();
+    assert_eq!(settings.broker, BrokerChoice::Embedded("127.0.0.1:1883".parse().unwrap()));
+    assert_eq!(settings.http, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(settings.downloads, PathBuf::from("video_downloads"));
+    assert_eq!(settings.state, PathBuf::from("/home/op/.local/state/syncslate"));
+    assert_eq!(
+        (settings.source.to_string().as_str(), settings.segment_s, settings.parallel),
+        ("pi@{ip}:videos/", 60, 4)
+    );
+    assert!(settings.open_doors().is_empty());
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let file = "[mqtt]\nlisten = '0.0.0.0:1884'\nprefix = 'stage'\n[takes]\nsegment_s = 10\n[download]\ndir = '/a'\nparallel = 2\n";
+    let settings = load(&["--segment-s", "5", "--downloads", "/b", "--source", "/x/{ip}"], file).unwrap();
+    assert_eq!((settings.segment_s, settings.parallel, settings.prefix.as_str()), (5, 2, "stage"));
+    assert_eq!((settings.downloads, settings.source.to_string()), ("/b".into(), "/x/{ip}/".into()));
+    let external = load(&[], "[mqtt]\nexternal = 'mqtt://hub:1885'").unwrap();
+    assert!(matches!(external.broker, BrokerChoice::External(address) if address.to_string() == "hub:1885"));
+}
+
+#[test]
+fn open_doors_are_said() {
+    let doors = load(&["--mqtt", "0.0.0.0:1883", "--http", "[::1]:80"], "").unwrap().open_doors();
+    assert_eq!(
+        doors,
+        ["MQTT is open on 0.0.0.0:1883 without accounts: everybody on this network can start, stop and see takes"]
+    );
+}
+
+#[test]
+fn each_wrong_setting_is_refused_with_its_message() {
+    let hint = "\n\nhint: `--help` and the example settings in the guide name every key";
+    let table: [(&[&str], &str, &str); 10] = [
+        (
+            &[],
+            "[mqtt]\nport = 1",
+            &format!(
+                "the settings file s.toml is wrong: TOML parse error at line 2, column 1\n  |\n2 | port = 1\n  | ^^^^\nunknown field `port`, expected one of `listen`, `external`, `prefix`{hint}"
+            ),
+        ),
+        (
+            &[],
+            "[broker]",
+            &format!(
+                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `takes`, `download`, `state`{hint}"
+            ),
+        ),
+        (
+            &[],
+            "[download]\nsource = 'pi@cam:'",
+            &format!(
+                "the settings file s.toml is wrong: TOML parse error at line 2, column 10\n  |\n2 | source = 'pi@cam:'\n  |          ^^^^^^^^^\n`pi@cam:` holds no {{ip}}, so all nodes would be the same one: pi@{{ip}}:videos/{hint}"
+            ),
+        ),
+        (&[], "[takes]\nsegment_s = 0", "`takes.segment_s` is 0: a segment lasts 1 to 3600 s"),
+        (&[], "[download]\nparallel = 0", "`download.parallel` is 0: 1 to 64 nodes can send at once"),
+        (
+            &[],
+            "[mqtt]\nprefix = 'a/+'",
+            "`mqtt.prefix` is `a/+`: it is a topic without `+`, `#`, a `$` in front or empty levels, such as stage/left",
+        ),
+        (
+            &["--mqtt", "127.0.0.1:1"],
+            "[mqtt]\nexternal = 'hub'",
+            "`mqtt.external` names another broker, so there is none to listen by --mqtt or `mqtt.listen`\n\nhint: leave one of them out",
+        ),
+        (
+            &["--segment-s", "0"],
+            "",
+            "error: invalid value '0' for '--segment-s <N>': 0 is not in 1..=3600\n\nFor more information, try '--help'.\n",
+        ),
+        (
+            &["--mqtt", "1883"],
+            "",
+            "error: invalid value '1883' for '--mqtt <ADDR>': invalid socket address syntax\n\nFor more information, try '--help'.\n",
+        ),
+        (
+            &["--source", "x"],
+            "",
+            "error: invalid value 'x' for '--source <TEMPLATE>': `x` holds no {ip}, so all nodes would be the same one: pi@{ip}:videos/\n\nFor more information, try '--help'.\n",
+        ),
+    ];
+    for (flags, file, message) in table {
+        assert_eq!(load(flags, file).unwrap_err(), message, "{flags:?} {file}");
+    }
+}
+
+#[test]
+fn the_state_lies_where_systemd_says_else_where_the_user_keeps_it() {
+    let folder =
+        |set: &[(&str, &str)]| state_folder(|name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
+    let [unit, xdg, home] = [("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("XDG_STATE_HOME", "/s"), ("HOME", "/h")];
+    assert_eq!(folder(&[unit, xdg, home]).unwrap(), PathBuf::from("/var/lib/a"));
+    assert_eq!(folder(&[("STATE_DIRECTORY", ""), xdg, home]).unwrap(), PathBuf::from("/s/syncslate"));
+    assert_eq!(folder(&[home]).unwrap(), PathBuf::from("/h/.local/state/syncslate"));
+    assert!(folder(&[]).unwrap_err().to_string().contains("--state DIR"));
+}

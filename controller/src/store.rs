@@ -1,0 +1,96 @@
+//! The journal on disk: written whole into a temporary file, synced, renamed, so that a power cut leaves the old one or
+//! the new one and never half of either.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use syncslate_shared::report::Failure;
+
+use crate::journal::Journal;
+
+const FILE: &str = "take.json";
+
+/// Where the journal lies.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    /// The turn of the journal that was written last.
+    written: Mutex<u64>,
+}
+
+impl Store {
+    /// Opens the folder, making it when it is not there, and reads the journal in it. One that is damaged is set aside
+    /// with what to tell the operator: the controller must come up, whatever a power cut did.
+    ///
+    /// # Errors
+    /// The folder cannot be made or read.
+    pub fn open(folder: &Path) -> Result<(Self, Journal, Option<String>), Failure> {
+        let store = Self { folder: folder.to_owned(), written: Mutex::new(0) };
+        let failed = |what: &str, e: std::io::Error| {
+            Failure::new(format!("cannot {what} the state folder {}: {e}", folder.display()))
+                .hint("give another one with --state DIR")
+        };
+        fs::create_dir_all(folder).map_err(|e| failed("make", e))?;
+        let json = match fs::read(store.path()) {
+            Ok(json) => json,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok((store, Journal::default(), None)),
+            Err(e) => return Err(failed("read the journal in", e)),
+        };
+        match Journal::from_json(&json) {
+            Ok(journal) => Ok((store, journal, None)),
+            Err(why) => {
+                let aside = store.free_name();
+                fs::rename(store.path(), &aside).map_err(|e| failed("set the damaged journal aside in", e))?;
+                let notice = format!(
+                    "the journal of the take was damaged ({why}) and is set aside as {}: if a take was rolling, it is not known here any more",
+                    aside.display()
+                );
+                Ok((store, Journal::default(), Some(notice)))
+            }
+        }
+    }
+
+    /// Writes the journal of this `turn`; when this returns it is on the disk. One that a slow disk held up so long that
+    /// a later turn overtook it is left out.
+    ///
+    /// # Errors
+    /// Why not, with what that means.
+    pub fn keep(&self, turn: u64, journal: &Journal) -> Result<(), String> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn < *written {
+            return Ok(());
+        }
+        *written = turn;
+        self.write(&journal.to_json()).map_err(|e| {
+            format!(
+                "the journal in {} cannot be written, so a restart of the controller would forget the take: {e}",
+                self.folder.display()
+            )
+        })
+    }
+
+    fn write(&self, json: &[u8]) -> std::io::Result<()> {
+        let temporary = self.folder.join(format!("{FILE}.new"));
+        let mut file = File::create(&temporary)?;
+        file.write_all(json)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.path())?;
+        // Without this the rename itself may be lost with the power.
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    fn free_name(&self) -> PathBuf {
+        let name = |n: u32| self.folder.join(format!("{FILE}.damaged-{n}"));
+        (1..u32::MAX).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,0 +1,141 @@
+//! What a wish for footage comes to, once the nodes have said what they have: the takes, their nodes, and the nodes
+//! that should have had something to say. Pure.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use syncslate_shared::command::{ErrorCode, Refusal};
+use syncslate_shared::files::Base;
+use syncslate_shared::protocol::{DownloadState, NodeDownload};
+use syncslate_shared::take::{TakeId, TakeName};
+
+use crate::downloads::Around;
+use crate::event::{Listings, RemoteFile};
+
+/// A take to fetch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// Its name.
+    pub take: TakeName,
+    /// The newest take of that name that was found.
+    pub newest: Option<TakeId>,
+    /// From each node: queued, or failed already with its reason.
+    pub parts: BTreeMap<Ipv4Addr, NodeDownload>,
+}
+
+type Found<'a> = BTreeMap<TakeName, BTreeMap<Ipv4Addr, Vec<(TakeId, &'a RemoteFile)>>>;
+
+/// Chooses what to fetch for a wish: `take`, or everything that is not here; from `nodes`, or from all.
+///
+/// # Errors
+/// Nobody has the take, or nobody could be asked.
+pub fn choose(
+    take: Option<&TakeName>,
+    nodes: Option<&[Ipv4Addr]>,
+    listings: &Listings,
+    around: Around<'_>,
+) -> Result<Vec<Wanted>, Refusal> {
+    let asked = |ip: &Ipv4Addr| nodes.is_none_or(|nodes| nodes.contains(ip));
+    let (mut found, mut silent) = (Found::new(), BTreeMap::new());
+    for (ip, listing) in listings.iter().filter(|(ip, _)| asked(ip)) {
+        match listing {
+            Ok(files) => collect(*ip, files, around, &mut found),
+            Err(why) => {
+                silent.insert(*ip, why.as_str());
+            }
+        }
+    }
+    match take {
+        Some(name) => named(name, nodes, found.remove(name), listings, &silent, around).map(|wanted| vec![wanted]),
+        None if !silent.is_empty() && silent.len() == listings.keys().filter(|ip| asked(ip)).count() => Err(
+            Refusal::new(ErrorCode::NoNodes, format!("no node could be asked for its footage: {}", reasons(&silent))),
+        ),
+        None => Ok(found.into_iter().filter_map(|(name, nodes)| missing(name, nodes, &silent, around)).collect()),
+    }
+}
+
+fn collect<'a>(ip: Ipv4Addr, files: &'a [RemoteFile], around: Around<'_>, found: &mut Found<'a>) {
+    let rolling = around.takes.rolling().map(|take| &take.id);
+    for file in files {
+        if let Some((base, _)) = Base::parse(&file.name)
+            && base.ip == ip
+            && rolling != Some(&base.id)
+        {
+            found.entry(base.id.name.clone()).or_default().entry(ip).or_default().push((base.id, file));
+        }
+    }
+}
+
+fn named(
+    name: &TakeName,
+    nodes: Option<&[Ipv4Addr]>,
+    found: Option<BTreeMap<Ipv4Addr, Vec<(TakeId, &RemoteFile)>>>,
+    listings: &Listings,
+    silent: &BTreeMap<Ipv4Addr, &str>,
+    around: Around<'_>,
+) -> Result<Wanted, Refusal> {
+    let Some(found) = found else {
+        let mut message = format!("no node has footage of a take `{name}`");
+        if !silent.is_empty() {
+            message = format!("{message}; these could not be asked: {}", reasons(silent));
+        }
+        return Err(Refusal::new(ErrorCode::UnknownTake, message));
+    };
+    let newest = found.values().flatten().map(|(id, _)| id).max_by_key(|id| &id.stamp).cloned();
+    let mut parts: BTreeMap<_, _> = found.iter().map(|(ip, files)| (*ip, queued(files))).collect();
+    for (ip, why) in silent {
+        // A node that is gone for good must not spoil each download: only one that should have footage counts.
+        let expected = around.takes.recorded(name, *ip).unwrap_or_else(|| around.fleet.is_online(*ip));
+        if expected || nodes.is_some() {
+            parts.insert(*ip, failed(why));
+        }
+    }
+    for ip in nodes.into_iter().flatten().filter(|ip| listings.contains_key(ip)) {
+        parts.entry(*ip).or_insert_with(|| failed("it has no footage of this take"));
+    }
+    Ok(Wanted { take: name.clone(), newest, parts })
+}
+
+/// Of a take that was found, what is not here; `None` when all is.
+fn missing(
+    name: TakeName,
+    found: BTreeMap<Ipv4Addr, Vec<(TakeId, &RemoteFile)>>,
+    silent: &BTreeMap<Ipv4Addr, &str>,
+    around: Around<'_>,
+) -> Option<Wanted> {
+    let summary = around.library.iter().find(|summary| summary.take == name);
+    let here = |ip: Ipv4Addr| summary.and_then(|s| s.nodes.iter().find(|node| node.ip == ip));
+    let is_here = |ip, file: &RemoteFile| {
+        here(ip).is_some_and(|node| node.files.iter().any(|f| f.name == file.name && f.bytes == file.bytes))
+    };
+    let newest = found.values().flatten().map(|(id, _)| id).max_by_key(|id| &id.stamp).cloned();
+    let lacking =
+        |(ip, files): &(Ipv4Addr, Vec<(TakeId, &RemoteFile)>)| !files.iter().all(|(_, file)| is_here(*ip, file));
+    let mut parts: BTreeMap<_, _> = found.into_iter().filter(lacking).map(|(ip, files)| (ip, queued(&files))).collect();
+    for (ip, why) in silent {
+        if around.takes.recorded(&name, *ip) == Some(true) && here(*ip).is_none() {
+            parts.insert(*ip, failed(why));
+        }
+    }
+    (!parts.is_empty()).then_some(Wanted { take: name, newest, parts })
+}
+
+fn queued(files: &[(TakeId, &RemoteFile)]) -> NodeDownload {
+    NodeDownload {
+        state: DownloadState::Queued,
+        files: files.len() as u64,
+        bytes: 0,
+        total_bytes: files.iter().map(|(_, file)| file.bytes).sum(),
+        verified: 0,
+        error: None,
+    }
+}
+
+fn failed(why: &str) -> NodeDownload {
+    let error = Some(why.to_owned());
+    NodeDownload { state: DownloadState::Failed, files: 0, bytes: 0, total_bytes: 0, verified: 0, error }
+}
+
+fn reasons(silent: &BTreeMap<Ipv4Addr, &str>) -> String {
+    silent.iter().map(|(ip, why)| format!("{ip}: {why}")).collect::<Vec<_>>().join("; ")
+}

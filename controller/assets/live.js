@@ -3,7 +3,7 @@
 import { forget, heard, parse } from "./clock.js";
 
 /** The controller beats every second; this long without a byte is a loss. */
-const SILENCE_MS = 2500;
+const SILENCE_MS = 2200;
 const RETRY_MS = 700;
 
 /** Follows the controller for ever. `onView` gets changed fields, `onLink` whether the connection stands. */

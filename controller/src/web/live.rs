@@ -22,7 +22,7 @@ use super::answer::set;
 use super::{Site, api, view};
 use crate::snapshot::{News, Snapshot};
 
-/// The page calls a silence of 2.5 s a loss.
+/// The page calls a silence of 2.2 s a loss.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// `GET /api/events`: `state` with everything, then each topic's JSON under the topic's name.

@@ -68,7 +68,7 @@ impl TakeLine {
         let names: Vec<String> = take.nodes.iter().map(|node| node_name(snapshot, node.ip)).collect();
         let cameras = match names.len() {
             0 => "no camera yet".to_owned(),
-            1..=4 => names.join(", "),
+            1..=4 => names.iter().map(|name| words::isolated(name)).collect::<Vec<_>>().join(", "),
             many => format!("{many} cameras"),
         };
         let files: usize = take.nodes.iter().map(|node| node.files.len()).sum();

@@ -42,8 +42,8 @@ impl Slate {
         let take = snapshot.take.take.as_ref();
         let caption = match take {
             Some(take) if rolling => take.to_string(),
-            Some(take) => format!("last take {take}"),
-            None => "no take yet".into(),
+            Some(take) => format!("Last take {take}"),
+            None => "No take yet".into(),
         };
         Self {
             kind,

@@ -173,7 +173,7 @@ fn facts(status: &NodeStatus) -> Vec<Fact> {
         fact("clock", "Clock", status.clock.as_ref().map(words::clock)),
         fact("disk", "Disk", status.disk.as_ref().map(words::disk)),
         fact("temp", "Temperature", status.temp_c.map(|temp| format!("{temp:.0} °C"))),
-        fact("skew", "First frame", status.skew_us.map(|us| format!("{} ms from T0", words::signed(us)))),
+        fact("skew", "First frame", status.skew_us.map(|us| format!("T0 {} ms", words::signed(us)))),
     ]
     .into_iter()
     .flatten()

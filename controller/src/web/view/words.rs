@@ -73,6 +73,11 @@ pub(super) fn disk(reading: &DiskReading) -> String {
     }
 }
 
+/// A name within a sentence: what it holds of right-to-left marks ends with it.
+pub(super) fn isolated(name: &str) -> String {
+    if name.is_ascii() { name.to_owned() } else { format!("\u{2068}{name}\u{2069}") }
+}
+
 /// An instant in local time, for people.
 pub(super) fn instant(at: Wall) -> String {
     syncslate_shared::take::Stamp::local(at).readable()

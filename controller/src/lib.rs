@@ -27,6 +27,7 @@ pub mod snapshot;
 pub mod store;
 pub mod takes;
 pub mod wanted;
+pub mod web;
 
 #[cfg(test)]
 mod kit;

@@ -1,0 +1,100 @@
+//! Which address does what: the one table of routes.
+
+use std::sync::Arc;
+
+use syncslate_shared::take::TakeName;
+use syncslate_shared::time::Clocks as _;
+use warp::filters::path::FullPath;
+use warp::http::{HeaderMap, Method, StatusCode, header};
+use warp::reply::Response;
+use warp::{Buf, Reply as _, Stream};
+
+use super::answer::{Refused, json, secured, set, text};
+use super::{Site, api, command, live, media, metrics};
+use crate::snapshot::TakeSummary;
+
+/// Answers a request; a refusal becomes a page for browsers and JSON for programs.
+pub(super) async fn answer<B: Buf>(
+    site: Arc<Site>,
+    method: Method,
+    path: FullPath,
+    headers: HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>> + Send,
+) -> Response {
+    let path = path.as_str();
+    let outcome = if method == Method::POST {
+        post(&site, path, &headers, body).await
+    } else if method == Method::GET || method == Method::HEAD {
+        // hyper leaves the body out of the answer to HEAD.
+        get(&site, path, &headers).await
+    } else {
+        Err(Refused::method("GET or POST"))
+    };
+    secured(outcome.unwrap_or_else(|refused| refusal(&site, path, &headers, &refused)))
+}
+
+async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap) -> Result<Response, Refused> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let snapshot = Arc::clone(&site.door.snapshot.borrow());
+    let now = site.clocks.wall();
+    match segments.as_slice() {
+        [""] => html(site.pages.operator(&snapshot, now)?),
+        ["takes"] => html(site.pages.takes(&snapshot)?),
+        ["takes", take] => html(site.pages.take(&snapshot, known(&snapshot.takes, take)?)?),
+        ["live"] => Ok(live::view(site)),
+        ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
+        ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
+        ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
+        ["api", "events"] => Ok(live::events(site)),
+        ["api", "start" | "stop" | "mark" | "download"] => Err(Refused::method("POST")),
+        ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
+        ["healthz"] => Ok(text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")),
+        ["metrics"] => Ok(text(StatusCode::OK, metrics::TYPE, metrics::text(&snapshot, now))),
+        ["assets", hash, name] => site.assets.send(hash, name),
+        _ => Err(nothing_there()),
+    }
+}
+
+async fn post<B: Buf>(
+    site: &Site,
+    path: &str,
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>> + Send,
+) -> Result<Response, Refused> {
+    match path.strip_prefix("/api/") {
+        Some(word @ ("start" | "stop" | "mark" | "download")) => command::obey(site, word, headers, body).await,
+        Some("state" | "takes" | "events") => Err(Refused::method("GET")),
+        _ => Err(nothing_there()),
+    }
+}
+
+fn html(page: String) -> Result<Response, Refused> {
+    Ok(text(StatusCode::OK, "text/html; charset=utf-8", page))
+}
+
+fn nothing_there() -> Refused {
+    Refused::not_found("there is nothing at this address")
+}
+
+/// A take of the library by its name as it stands in the address.
+fn known<'a>(takes: &'a [TakeSummary], name: &str) -> Result<&'a TakeSummary, Refused> {
+    use syncslate_shared::command::{ErrorCode, Refusal};
+    let name = TakeName::new(name).map_err(Refusal::from)?;
+    takes.iter().find(|take| take.take == name).ok_or_else(|| {
+        Refusal::new(ErrorCode::UnknownTake, format!("there is no take {name} in the downloads folder")).into()
+    })
+}
+
+fn refusal(site: &Site, path: &str, headers: &HeaderMap, refused: &Refused) -> Response {
+    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let browser = accepts.contains("text/html") && !path.starts_with("/api/");
+    let mut response = match site.pages.refused(refused) {
+        Ok(page) if browser => text(refused.status, "text/html; charset=utf-8", page).into_response(),
+        _ => refused.json(),
+    };
+    if refused.status == StatusCode::METHOD_NOT_ALLOWED {
+        let allow = if refused.message.ends_with("POST") { "POST" } else { "GET, HEAD" };
+        set(response.headers_mut(), header::ALLOW, allow);
+    }
+    response
+}

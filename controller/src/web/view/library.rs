@@ -1,0 +1,130 @@
+//! The takes on disk: the list, and one take with its files. Pure.
+
+use serde::Serialize;
+use syncslate_shared::files::{Base, Kind};
+
+use super::{node_name, words};
+use crate::snapshot::{FileEntry, NodeFiles, Snapshot, TakeSummary};
+
+/// The page `/takes`.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct Library {
+    takes: Vec<TakeLine>,
+    summary: String,
+}
+
+/// A take in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct TakeLine {
+    key: String,
+    take: String,
+    href: String,
+    date: String,
+    length: String,
+    /// Cameras, files and size in a sentence.
+    contents: String,
+}
+
+/// The page `/takes/{take}`.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct TakePage {
+    #[serde(flatten)]
+    line: TakeLine,
+    /// Said when the name was used more than once.
+    again: Option<String>,
+    cameras: Vec<Camera>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Camera {
+    name: String,
+    ip: String,
+    contents: String,
+    files: Vec<File>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct File {
+    name: String,
+    what: String,
+    bytes: String,
+    /// Where it is downloaded; files that are not ours have no address.
+    href: Option<String>,
+}
+
+impl Library {
+    pub(in crate::web) fn of(snapshot: &Snapshot) -> Self {
+        let bytes = snapshot.takes.iter().map(|take| take.bytes).sum();
+        let count = words::count(snapshot.takes.len() as u64, "take", "takes");
+        Self {
+            takes: snapshot.takes.iter().map(|take| TakeLine::of(take, snapshot)).collect(),
+            summary: format!("{count} · {}", words::bytes(bytes)),
+        }
+    }
+}
+
+impl TakeLine {
+    pub(super) fn of(take: &TakeSummary, snapshot: &Snapshot) -> Self {
+        let names: Vec<String> = take.nodes.iter().map(|node| node_name(snapshot, node.ip)).collect();
+        let cameras = match names.len() {
+            0 => "no camera yet".to_owned(),
+            1..=4 => names.iter().map(|name| words::isolated(name)).collect::<Vec<_>>().join(", "),
+            many => format!("{many} cameras"),
+        };
+        let files: usize = take.nodes.iter().map(|node| node.files.len()).sum();
+        Self {
+            key: take.take.to_string(),
+            take: take.take.to_string(),
+            href: format!("/takes/{}", take.take),
+            date: take.date.clone(),
+            length: take.length_ms.map_or_else(String::new, length),
+            contents: format!(
+                "{cameras} · {} · {}",
+                words::count(files as u64, "file", "files"),
+                words::bytes(take.bytes)
+            ),
+        }
+    }
+}
+
+impl TakePage {
+    pub(in crate::web) fn of(take: &TakeSummary, snapshot: &Snapshot) -> Self {
+        let again = take.ids.len() > 1;
+        Self {
+            line: TakeLine::of(take, snapshot),
+            again: again.then(|| {
+                format!("This name was used {} times; the stamp in the file names tells them apart.", take.ids.len())
+            }),
+            cameras: take.nodes.iter().map(|node| camera(take, node, snapshot)).collect(),
+        }
+    }
+}
+
+fn length(ms: u64) -> String {
+    words::take_time(i64::try_from(ms.saturating_mul(1000)).unwrap_or(i64::MAX), 1)
+}
+
+fn camera(take: &TakeSummary, node: &NodeFiles, snapshot: &Snapshot) -> Camera {
+    let bytes = node.files.iter().map(|file| file.bytes).sum();
+    let files = words::count(node.files.len() as u64, "file", "files");
+    Camera {
+        name: node_name(snapshot, node.ip),
+        ip: node.ip.to_string(),
+        contents: format!("{files} · {}", words::bytes(bytes)),
+        files: node.files.iter().map(|entry| file(take, node, entry)).collect(),
+    }
+}
+
+fn file(take: &TakeSummary, node: &NodeFiles, entry: &FileEntry) -> File {
+    let ours = Base::parse(&entry.name);
+    let what = match ours.as_ref().map(|(_, kind)| *kind) {
+        Some(Kind::Segment(index)) => format!("footage, part {}", u64::from(index) + 1),
+        Some(Kind::Markers) => "marks".into(),
+        Some(Kind::Frames) => "every frame with its time".into(),
+        Some(Kind::Manifest) => "the take as the camera tells it".into(),
+        Some(Kind::Digests) => "checksums".into(),
+        None => "not a file of Syncslate".into(),
+    };
+    let href = ours.is_some().then(|| format!("/media/{}/{}/{}", take.take, node.ip, entry.name));
+    File { name: entry.name.clone(), what, bytes: words::bytes(entry.bytes), href }
+}

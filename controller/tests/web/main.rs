@@ -1,0 +1,9 @@
+//! The web door over real HTTP, on fabricated snapshots.
+#![allow(clippy::unwrap_used, clippy::panic, dead_code, reason = "tests")]
+
+mod client;
+mod commands;
+mod media;
+mod pages;
+mod programs;
+mod stage;

@@ -1,0 +1,192 @@
+//! What people get: pages that escape everything, in words, and assets that a browser may keep.
+
+use std::sync::Arc;
+
+use syncslate_shared::protocol::{CurrentTake, NodeState};
+use syncslate_shared::time::{Clocks as _, SystemClocks};
+
+use crate::client::Site;
+use crate::stage::{T0, armed, download, empty, fault, mark, node, on_disk, rolling};
+
+const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}";
+
+#[tokio::test]
+async fn hostile_names_and_notes_are_text() {
+    let mut snapshot = rolling(2, "A01", T0);
+    snapshot.nodes[0].status.as_mut().unwrap().name = HOSTILE.into();
+    fault(&mut snapshot.nodes[1], HOSTILE);
+    mark(&mut snapshot, 1_000_000, HOSTILE);
+    snapshot.notices.push(HOSTILE.into());
+    snapshot.takes = vec![on_disk("A01", T0, 2)];
+    let site = Site::open(snapshot).await;
+    for path in ["/", "/takes", "/takes/A01"] {
+        let page = site.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(!page.body.contains("<script>") && !page.body.contains("\"'&"), "{path}");
+        assert!(page.body.contains("&lt;script&gt;alert(1)"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_state_is_unmistakable() {
+    let mut ended = rolling(3, "scene4_t07", T0);
+    let mut take = ended.take.take().unwrap().unwrap();
+    take.t1 = Some(T0.offset_us(93_450_000));
+    ended.take = CurrentTake::of(Some(&take));
+    ended.nodes = armed(3).nodes;
+    let mut partial = rolling(3, "A01", T0);
+    partial.nodes[1] = node(2, NodeState::Offline);
+    let mut scattered = armed(3);
+    fault(&mut scattered.nodes[0], "no camera");
+    let standby = {
+        let mut s = armed(1);
+        s.nodes[0].state = NodeState::Standby;
+        s
+    };
+
+    let table = [
+        (empty(), ["STANDBY", "no camera has been heard of yet", "No take yet", "take_001", "00:00:00.0"]),
+        (standby, ["STANDBY", "1 in standby", "No take yet", "take_001", "00:00:00.0"]),
+        (armed(3), ["ARMED", "all 3 cameras are ready", "No take yet", "take_001", "00:00:00.0"]),
+        (scattered, ["ARMED", "2 armed · 1 in fault", "No take yet", "take_001", "00:00:00.0"]),
+        (rolling(3, "A01", T0), ["ROLLING", "all 3 cameras are recording", "A01", "A02", "00:00:00.0"]),
+        (partial, ["ROLLING", "2 of 3 cameras are recording", "A01", "A02", "00:00:00.0"]),
+        (ended, ["ARMED", "all 3 cameras are ready", "Last take scene4_t07", "scene4_t08", "00:01:33.4"]),
+    ];
+    for (snapshot, expected) in table {
+        let site = Site::open(snapshot).await;
+        let (_, view) = site.events("/live").await.next().await.unwrap();
+        let found = ["word", "detail", "caption", "proposal", "length"].map(|field| view[field].as_str().unwrap());
+        assert_eq!(found, expected);
+        let page = site.get("/").await.body;
+        assert!(page.contains(expected[0]) && page.contains(&format!("value=\"{}\"", expected[3])));
+    }
+}
+
+#[tokio::test]
+async fn a_proposal_skips_what_is_on_disk_and_needs_a_number() {
+    for (last, on_disk_too, expected) in [
+        ("scene4_t07", "scene4_t08", "scene4_t09"),
+        ("A99", "", "A100"),
+        ("windy", "", "take_001"),
+        ("20251023140210", "", "take_001"),
+    ] {
+        let mut snapshot = rolling(1, last, T0);
+        if !on_disk_too.is_empty() {
+            snapshot.takes = vec![on_disk(on_disk_too, T0, 1)];
+        }
+        let (_, view) = Site::open(snapshot).await.events("/live").await.next().await.unwrap();
+        assert_eq!(view["proposal"], expected, "{last}");
+    }
+}
+
+#[tokio::test]
+async fn trouble_comes_first_and_is_said_in_words() {
+    let mut snapshot = rolling(5, "A01", T0);
+    snapshot.nodes.push(node(6, NodeState::Offline));
+    snapshot.nodes[4] = node(5, NodeState::Offline);
+    let status = snapshot.nodes[2].status.as_mut().unwrap();
+    (status.dropped, status.throttled, status.fps) = (7, Some(true), 22.5);
+    status.disk.as_mut().unwrap().record_s_left = Some(125);
+    status.clock.as_mut().unwrap().offset_us = Some(-12_345);
+    fault(&mut snapshot.nodes[3], "the camera program ended");
+    let (_, view) = Site::open(snapshot).await.events("/live").await.next().await.unwrap();
+
+    let order: Vec<&str> = view["order"].as_array().unwrap().iter().map(|ip| &ip.as_str().unwrap()[10..]).collect();
+    assert_eq!(order, ["104", "105", "103", "101", "102", "106"]);
+    let findings = |n: u8| -> Vec<String> {
+        let lines = view[format!("node 192.168.1.10{n}")]["findings"].as_array().unwrap();
+        lines.iter().map(|line| line["text"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(findings(4), ["not recording the take that is rolling", "the camera program ended"]);
+    assert_eq!(findings(5), ["not reachable in the middle of the take"]);
+    assert_eq!(
+        findings(3),
+        [
+            "7 frames are missing in this take",
+            "the disk is full in 2 min 5 s",
+            "the clock is −12.35 ms off",
+            "the processor is slowed down by heat or low voltage",
+            "only 22.5 of 30 frames a second",
+        ]
+    );
+    assert!(findings(1).is_empty() && findings(6).is_empty());
+}
+
+#[tokio::test]
+async fn what_a_machine_cannot_tell_is_not_shown() {
+    let mut snapshot = armed(1);
+    let status = snapshot.nodes[0].status.as_mut().unwrap();
+    (status.clock, status.disk, status.temp_c, status.throttled, status.name) = (None, None, None, None, String::new());
+    let (_, view) = Site::open(snapshot).await.events("/live").await.next().await.unwrap();
+    let tile = &view["node 192.168.1.101"];
+    assert_eq!((&tile["name"], tile["facts"].as_array().unwrap().len()), (&"192.168.1.101".into(), 1));
+}
+
+#[tokio::test]
+async fn the_clock_runs_from_the_shared_clock() {
+    let now = SystemClocks.wall();
+    let page = Site::open(rolling(1, "A01", now.offset_us(-3_600_000_000))).await.get("/").await.body;
+    assert!(page.contains(">01:00:0"), "{page}");
+}
+
+#[tokio::test]
+async fn an_open_page_gets_what_changed_and_only_that() {
+    let site = Site::open(armed(3)).await;
+    let mut live = site.events("/live").await;
+    let (name, all) = live.next().await.unwrap();
+    assert_eq!(name, "view");
+    assert!(all["order"].as_array().unwrap().len() == 3 && all["assets"].is_string());
+
+    let mut next = armed(3);
+    next.nodes[1].status.as_mut().unwrap().temp_c = Some(61.0);
+    next.at = next.at.offset_us(1);
+    site.stage.snapshot.send_replace(Arc::new(next.clone()));
+    let (_, changed) = live.next().await.unwrap();
+    assert_eq!(changed.as_object().unwrap().keys().collect::<Vec<_>>(), ["node 192.168.1.102"]);
+
+    next.downloads.push(download("A01"));
+    site.stage.snapshot.send_replace(Arc::new(next));
+    let (_, changed) = live.next().await.unwrap();
+    let parts = changed["downloads"][0]["parts"].as_array().unwrap();
+    let percents: Vec<u64> = parts.iter().map(|part| part["percent"].as_u64().unwrap()).collect();
+    assert_eq!(percents, [37, 100, 6, 0]);
+}
+
+#[tokio::test]
+async fn the_first_load_is_small_and_all_of_it_comes_from_here() {
+    let mut snapshot = armed(12);
+    snapshot.takes = (0..50).map(|n| on_disk(&format!("A{n}"), T0, 12)).collect();
+    let site = Site::open(snapshot).await;
+    let page = site.get("/").await;
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'self'"));
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert!(!page.body.contains("http://") && !page.body.contains("https://") && !page.body.contains("style="));
+    let start = page.body.find("/assets/").unwrap();
+    let folder = &page.body[start..start + "/assets/".len() + 16];
+    let mut bytes = page.body.len();
+    for name in ["style.css", "page.js", "live.js", "bind.js", "clock.js", "controls.js", "texts.js", "icon.svg"] {
+        let asset = site.get(&format!("{folder}/{name}")).await;
+        assert_eq!((asset.status, asset.header("cache-control").unwrap().contains("immutable")), (200, true), "{name}");
+        bytes += asset.body.len();
+    }
+    assert!(bytes < 80_000, "{bytes} bytes");
+    assert_eq!(site.get("/assets/0000000000000000/page.js").await.status, 404);
+    assert_eq!(site.get(&format!("{folder}/../style.css")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_take_lists_its_files() {
+    let mut snapshot = armed(2);
+    snapshot.takes = vec![on_disk("A01", T0, 2)];
+    let site = Site::open(snapshot).await;
+    let page = site.get("/takes/A01").await.body;
+    assert_eq!(page.matches("href=\"/media/A01/192.168.1.10").count(), 12);
+    assert!(page.contains("footage, part 2") && page.contains("every frame with its time"));
+    for (path, status) in [("/takes/B01", 404), ("/takes/..", 400), ("/takes/A01/x", 404), ("/nope", 404)] {
+        let page = site.ask("GET", path, &["Accept: text/html,*/*;q=0.8"], "").await;
+        assert_eq!(page.status, status, "{path}");
+        assert!(page.body.starts_with("<!doctype html>"), "{path}");
+    }
+}

@@ -1,0 +1,180 @@
+//! A stage without a controller behind it: fabricated snapshots, for the tests and for looking at the page.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use syncslate_controller::door::{Door, Request};
+use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
+use syncslate_shared::files::{Base, Kind};
+use syncslate_shared::protocol::{
+    CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Fault, Marks, NodeDownload,
+    NodeState, NodeStatus, Take,
+};
+use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
+use syncslate_shared::time::Wall;
+use tokio::sync::{broadcast, mpsc, watch};
+
+/// 2025-10-23T12:02:10.5Z
+pub(crate) const T0: Wall = Wall::from_micros(1_761_220_930_500_000);
+
+/// The nth node's address.
+pub(crate) fn ip(n: u8) -> Ipv4Addr {
+    Ipv4Addr::new(192, 168, 1, 100 + n)
+}
+
+/// A take's id with its T0.
+pub(crate) fn id(name: &str, t0: Wall) -> TakeId {
+    TakeId { name: TakeName::new(name).unwrap(), stamp: Stamp::local(t0) }
+}
+
+/// Nothing has happened yet.
+pub(crate) fn empty() -> Snapshot {
+    Snapshot {
+        take: CurrentTake::of(None),
+        marks: Marks::default(),
+        nodes: Vec::new(),
+        downloads: Vec::new(),
+        takes: Vec::new(),
+        next_name: TakeName::numbered(1),
+        notices: Vec::new(),
+        version: "0.1.0",
+        at: T0,
+    }
+}
+
+/// So many nodes, all armed.
+pub(crate) fn armed(count: u8) -> Snapshot {
+    let nodes = (1..=count).map(|n| node(n, NodeState::Armed)).collect();
+    Snapshot { nodes, ..empty() }
+}
+
+/// So many nodes rolling since `t0`.
+pub(crate) fn rolling(count: u8, name: &str, t0: Wall) -> Snapshot {
+    let take = Take { id: id(name, t0), t0, t1: None, segment_s: 60, nodes: (1..=count).map(ip).collect() };
+    let mut snapshot = armed(count);
+    for node in &mut snapshot.nodes {
+        node.state = NodeState::Rolling;
+        if let Some(status) = &mut node.status {
+            (status.state, status.take, status.frames) = (NodeState::Rolling, Some(take.id.clone()), 2503);
+            (status.segment, status.bytes, status.skew_us) = (Some(1), 41_000_000, Some(3_210));
+        }
+    }
+    snapshot.take = CurrentTake::of(Some(&take));
+    snapshot.marks = Marks { id: Some(take.id), marks: Vec::new() };
+    snapshot
+}
+
+/// Adds a mark, `us` after T0.
+pub(crate) fn mark(snapshot: &mut Snapshot, us: i64, note: &str) {
+    let n = u32::try_from(snapshot.marks.marks.len()).unwrap() + 1;
+    let at = snapshot.take.t0.unwrap().offset_us(us);
+    snapshot.marks.marks.push(Mark { n, at, note: note.into() });
+}
+
+/// A node in good health.
+pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
+    let names = ["left", "centre", "right", "top", "crane", "door", "audience", "piano"];
+    let status = NodeStatus {
+        v: 1,
+        ip: ip(n),
+        name: names.get(usize::from(n) - 1).map_or_else(|| format!("camera {n}"), |name| (*name).to_owned()),
+        state,
+        take: None,
+        frames: 0,
+        dropped: 0,
+        fps: 30.0,
+        segment: None,
+        bytes: 0,
+        skew_us: None,
+        clock: Some(ClockReading {
+            source: Some("chrony".into()),
+            synced: true,
+            offset_us: Some(i64::from(n) * 17 - 40),
+            error_us: Some(85 + i64::from(n)),
+        }),
+        disk: Some(DiskReading { free_bytes: 51_234_567_890, record_s_left: Some(13_210 + 997 * u64::from(n)) }),
+        temp_c: Some(48.0 + f64::from(n)),
+        throttled: Some(false),
+        camera: CameraReport {
+            kind: "rpicam".into(),
+            model: Some("imx477".into()),
+            width: 1920,
+            height: 1080,
+            fps: 30.0,
+            start_ms: 900,
+            ring_s: 4.0,
+        },
+        fault: None,
+        version: "0.1.0".into(),
+        booted: T0.offset_us(-3_600_000_000),
+        at: T0,
+    };
+    NodeView { ip: ip(n), state, status: Some(status) }
+}
+
+/// Puts a node into a fault.
+pub(crate) fn fault(node: &mut NodeView, message: &str) {
+    node.state = NodeState::Fault;
+    if let Some(status) = &mut node.status {
+        status.state = NodeState::Fault;
+        status.fault = Some(Fault { code: "camera_exited".into(), message: message.into() });
+    }
+}
+
+/// A take on disk with the files of so many nodes.
+pub(crate) fn on_disk(name: &str, t0: Wall, count: u8) -> TakeSummary {
+    let id = id(name, t0);
+    let files = |n| {
+        let base = Base { id: id.clone(), ip: ip(n) };
+        let kinds = [Kind::Digests, Kind::Segment(0), Kind::Segment(1), Kind::Frames, Kind::Markers, Kind::Manifest];
+        kinds.map(|kind| FileEntry { name: base.file(kind), bytes: 31_234_567 }).to_vec()
+    };
+    let nodes: Vec<NodeFiles> = (1..=count).map(|n| NodeFiles { ip: ip(n), files: files(n) }).collect();
+    TakeSummary {
+        take: id.name.clone(),
+        bytes: nodes.iter().flat_map(|node| &node.files).map(|file| file.bytes).sum(),
+        date: id.stamp.readable(),
+        ids: vec![id],
+        nodes,
+        length_ms: Some(93_400),
+    }
+}
+
+/// A download with one node of each state.
+pub(crate) fn download(name: &str) -> Download {
+    let part = |state, bytes, error: Option<&str>| NodeDownload {
+        state,
+        files: 6,
+        bytes,
+        total_bytes: 187_000_000,
+        verified: 2,
+        error: error.map(str::to_owned),
+    };
+    let nodes = [
+        (ip(1), part(DownloadState::Running, 71_000_000, None)),
+        (ip(2), part(DownloadState::Done, 187_000_000, None)),
+        (ip(3), part(DownloadState::Failed, 12_000_000, Some("rsync ended with exit status 12: connection reset"))),
+        (ip(4), part(DownloadState::Queued, 0, None)),
+    ];
+    Download { take: TakeName::new(name).unwrap(), state: DownloadState::Running, nodes: nodes.into() }
+}
+
+/// The other side of a door.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// What the web asks for.
+    pub(crate) requests: mpsc::Receiver<Request>,
+    /// What the web shows.
+    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    /// What the web tells.
+    pub(crate) news: broadcast::Sender<syncslate_controller::snapshot::News>,
+}
+
+/// A door onto this snapshot.
+pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, Stage) {
+    let (send, requests) = mpsc::channel(8);
+    let (show, shown) = watch::channel(Arc::new(snapshot));
+    let news = broadcast::Sender::new(4);
+    let door = Door { requests: send, snapshot: shown, news: news.clone(), downloads: downloads.to_owned() };
+    (door, Stage { requests, snapshot: show, news })
+}

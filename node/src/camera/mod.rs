@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod raw;
+pub mod rpicam;
 pub mod test;
 
 use std::path::PathBuf;

@@ -7,9 +7,13 @@
 mod options;
 mod sensor;
 
+use std::fs::File;
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd as _;
 
 use syncslate_shared::child::Program;
+use syncslate_shared::report::Failure;
+use syncslate_shared::time::SystemClocks;
 
 pub use self::options::Options;
 pub use self::sensor::{SensorClocks, run};
@@ -56,6 +60,19 @@ impl TestCameraArgs {
             format!("--options={options}"),
         ]
     }
+}
+
+/// The program: writes to the standard output in real time until nobody reads it any more.
+///
+/// # Errors
+/// The picture size is impossible, or writing failed.
+pub fn main(args: &TestCameraArgs) -> Result<(), Failure> {
+    // Past the buffer of `std::io::Stdout`, which waits for line ends that pictures do not have.
+    let out = std::io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|e| Failure::new(format!("the test camera has no standard output: {e}")))?;
+    run(args, File::from(out), &SystemClocks)
 }
 
 /// Starts the simulated camera as a child of its own.

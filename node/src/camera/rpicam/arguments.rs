@@ -1,0 +1,119 @@
+//! The command line of `rpicam-vid`, and what it says about the cameras there are. Pure but for [`is_pi5`].
+
+use crate::camera::CameraSettings;
+
+/// The FIFOs that it writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Paths {
+    /// The stream's, ending in `264`: some of its encoders refuse other names.
+    pub(super) stream: String,
+    /// The metadata records'.
+    pub(super) metadata: String,
+}
+
+/// The command line for these settings.
+pub(super) fn arguments(settings: &CameraSettings, paths: &Paths, pi5: bool) -> Vec<String> {
+    // At least 1: 0 would stand for the encoder's own choice.
+    let intra = (settings.gop_ms as f64 / 1000.0 * settings.fps).round().max(1.0);
+    let mut args: Vec<String> = ["-n", "-t", "0"].map(str::to_owned).into();
+    let options = [
+        ("--width", settings.width.to_string()),
+        ("--height", settings.height.to_string()),
+        ("--framerate", settings.fps.to_string()),
+        ("--bitrate", settings.bitrate.0.to_string()),
+        ("--codec", "h264".to_owned()),
+        ("--intra", intra.to_string()),
+        ("--metadata", paths.metadata.clone()),
+        ("--metadata-format", "txt".to_owned()),
+    ];
+    args.extend(options.into_iter().flat_map(|(key, value)| [key.to_owned(), value]));
+    args.extend(["--inline", "--flush"].map(str::to_owned));
+    if pi5 {
+        // A Pi 5 encodes in software and would reorder pictures against their metadata. Where the hardware encodes
+        // the option changes nothing, and older versions do not know it.
+        args.push("--low-latency".to_owned());
+    }
+    // The name is a printf format there.
+    args.extend(["-o".to_owned(), paths.stream.replace('%', "%%")]);
+    args
+}
+
+/// Whether this machine is one of the Pi 5 family, which has no H.264 encoder.
+pub(super) fn is_pi5() -> bool {
+    std::fs::read("/proc/device-tree/model").is_ok_and(|model| names_pi5(&String::from_utf8_lossy(&model)))
+}
+
+fn names_pi5(model: &str) -> bool {
+    ["Raspberry Pi 5", "Raspberry Pi Compute Module 5", "Raspberry Pi 500"].iter().any(|name| model.starts_with(name))
+}
+
+/// The model of camera 0 in the output of `--list-cameras`: `0 : imx477 [4056x3040 12-bit RGGB] (/base/…)`.
+pub(super) fn first_model(list: &str) -> Option<String> {
+    let line = list.lines().find_map(|line| line.trim_start().strip_prefix("0 : "))?;
+    line.split_whitespace().next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use syncslate_shared::settings::Bitrate;
+
+    use super::*;
+    use crate::camera::{EncoderChoice, Kind};
+
+    fn line(width: u32, fps: f64, gop_ms: u64, pi5: bool) -> String {
+        let settings = CameraSettings {
+            kind: Kind::Rpicam,
+            name: "left".into(),
+            ip: Ipv4Addr::LOCALHOST,
+            width,
+            height: 1080,
+            fps,
+            bitrate: Bitrate(8_000_000),
+            gop_ms,
+            encoder: EncoderChoice::Auto,
+        };
+        let paths = Paths { stream: "/run/50%/cam.h264".into(), metadata: "/run/50%/metadata.txt".into() };
+        arguments(&settings, &paths, pi5).join(" ")
+    }
+
+    #[test]
+    fn the_command_line_asks_for_what_pairing_needs() {
+        assert_eq!(
+            line(1920, 30.0, 500, false),
+            "-n -t 0 --width 1920 --height 1080 --framerate 30 --bitrate 8000000 --codec h264 --intra 15 \
+             --metadata /run/50%/metadata.txt --metadata-format txt --inline --flush -o /run/50%%/cam.h264"
+        );
+        let pi5 = line(1280, 29.97, 1000, true);
+        assert!(pi5.contains("--framerate 29.97 ") && pi5.contains("--intra 30 "), "{pi5}");
+        assert!(pi5.contains(" --low-latency -o "), "{pi5}");
+        assert!(line(640, 0.5, 500, false).contains("--intra 1 "));
+    }
+
+    #[test]
+    fn pi_5s_are_known_by_their_model() {
+        for (model, is) in [
+            ("Raspberry Pi 5 Model B Rev 1.0\0", true),
+            ("Raspberry Pi Compute Module 5 Rev 1.0\0", true),
+            ("Raspberry Pi 500 Rev 1.0\0", true),
+            ("Raspberry Pi 4 Model B Rev 1.5\0", false),
+            ("Raspberry Pi 3 Model B Plus Rev 1.3\0", false),
+        ] {
+            assert_eq!(names_pi5(model), is, "{model}");
+        }
+    }
+
+    #[test]
+    fn the_camera_is_known_by_its_sensor() {
+        let list = "\
+Available cameras
+-----------------
+0 : imx477 [4056x3040 12-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx477@1a)
+    Modes: 'SRGGB10_CSI2P' : 1332x990 [120.05 fps - (696, 528)/2664x1980 crop]
+1 : imx219 [3280x2464 10-bit RGGB] (/base/soc/i2c0mux/i2c@0/imx219@10)
+";
+        assert_eq!(first_model(list).as_deref(), Some("imx477"));
+        assert_eq!(first_model("No cameras available!\n"), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! The Pi's CSI camera through `rpicam-vid`: it encodes by itself and tells the sensor's instant of each exposure.
+//!
+//! Stream and metadata come through two FIFOs. `rpicam-vid` writes a frame's bytes, then its metadata record, both
+//! flushed, and leaves out none of either: so the n-th access unit of the stream belongs to the n-th record.
+//! Key frames cannot be asked for; they come every `gop_ms` counted from the camera's own start.
+//!
+//! UNTESTED on a Pi: what stands here was read in the sources of rpicam-apps 1.12 and libcamera 0.7 and is tested with
+//! a stand-in that behaves as they say.
+
+mod arguments;
+pub mod metadata;
+mod pairing;
+mod streams;
+
+use std::time::Duration;
+
+use syncslate_shared::child::{Child, Program};
+use syncslate_shared::manifest::StampSource;
+
+use self::arguments::{arguments, first_model, is_pi5};
+use self::streams::Streams;
+use super::{CameraEnd, CameraEvent, CameraFacts, CameraSettings, Sink};
+
+const PROGRAM: &str = "rpicam-vid";
+/// How long it may take to say which cameras there are.
+const LIST_LIMIT: Duration = Duration::from_secs(5);
+/// How long it may take to end once it was asked to, or once one of its streams has ended.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// Runs the camera until it ends. Dropping the future ends `rpicam-vid`.
+pub async fn run_once(settings: &CameraSettings, sink: &Sink) -> CameraEnd {
+    run_program(|| Program::new(PROGRAM), settings, sink).await
+}
+
+/// As [`run_once`], with another program that behaves as `rpicam-vid`.
+pub async fn run_program(program: impl Fn() -> Program, settings: &CameraSettings, sink: &Sink) -> CameraEnd {
+    let (mut child, mut streams) = match start(&program, settings).await {
+        Ok((child, streams, model)) => {
+            let facts = CameraFacts { model: Some(model), encoder: "camera".into(), stamps: StampSource::Sensor };
+            // Nobody to tell: the node ends, and with it this future.
+            let _ = sink.send(CameraEvent::Up(facts)).await;
+            (child, streams)
+        }
+        Err(end) => return end,
+    };
+    let ended = tokio::select! {
+        ended = child.wait() => Some(ended),
+        why = streams.until_one_ends(sink) => match why {
+            Ok(()) => tokio::time::timeout(GRACE, child.wait()).await.ok(),
+            Err(why) => {
+                // The reason is ours: what the child says to being stopped is no evidence.
+                child.stop(GRACE).await;
+                return CameraEnd::exited(why);
+            }
+        },
+    };
+    let message = match ended {
+        Some(ended) => ended.to_string(),
+        None => format!("the camera closed one of its outputs; stopped, {}", child.stop(GRACE).await),
+    };
+    // What it wrote before its end is still in the pipes.
+    let _ = tokio::time::timeout(GRACE, streams.until_both_end(sink)).await;
+    CameraEnd::exited(message)
+}
+
+async fn start(
+    program: &impl Fn() -> Program,
+    settings: &CameraSettings,
+) -> Result<(Child, Streams, String), CameraEnd> {
+    let model = find_camera(program()).await?;
+    let streams = Streams::create().map_err(|e| CameraEnd::exited(format!("no pipes for the camera: {e}")))?;
+    let child =
+        program().args(arguments(settings, &streams.paths(), is_pi5())).spawn().map_err(CameraEnd::not_found)?;
+    Ok((child, streams, model))
+}
+
+/// The model of the camera that is plugged in, as `rpicam-vid --list-cameras` tells it.
+async fn find_camera(program: Program) -> Result<String, CameraEnd> {
+    let program = program.arg("--list-cameras");
+    let shown = program.shown();
+    let list = program.output(LIST_LIMIT).await.map_err(CameraEnd::not_found)?;
+    first_model(&String::from_utf8_lossy(&list)).ok_or_else(|| {
+        CameraEnd::not_found(format!(
+            "`{shown}` finds no camera\n\nhint: check the ribbon cable, and `camera_auto_detect=1` in \
+             /boot/firmware/config.txt"
+        ))
+    })
+}

@@ -1,0 +1,130 @@
+//! The CSI camera with a stand-in for `rpicam-vid`: every picture comes with the time that it shows.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use syncslate_node::camera::{
+    AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Kind, rpicam,
+};
+use syncslate_node::decode::read_pictures;
+use syncslate_shared::child::Program;
+use syncslate_shared::manifest::StampSource;
+use syncslate_shared::settings::Bitrate;
+use tokio::sync::mpsc;
+
+fn settings() -> CameraSettings {
+    CameraSettings {
+        kind: Kind::Rpicam,
+        name: "left".into(),
+        ip: Ipv4Addr::new(127, 0, 1, 101),
+        width: 320,
+        height: 240,
+        fps: 30.0,
+        bitrate: Bitrate(1_000_000),
+        gop_ms: 500,
+        encoder: EncoderChoice::Auto,
+    }
+}
+
+struct Run {
+    up: Option<CameraFacts>,
+    units: Vec<AccessUnit>,
+    end: CameraEnd,
+}
+
+/// The stand-in with these variables in its environment.
+fn stand_in(env: &[(&str, &str)]) -> Program {
+    let program = Program::new(env!("CARGO_BIN_EXE_rpicam-vid-stand-in"));
+    env.iter().fold(program, |program, (key, value)| program.env(key, value))
+}
+
+/// Runs the camera until it ends by itself.
+async fn film(env: &'static [(&str, &str)]) -> Run {
+    let (sink, mut events) = mpsc::channel(8);
+    let running = tokio::spawn(async move { rpicam::run_program(|| stand_in(env), &settings(), &sink).await });
+    let (mut up, mut units) = (None, Vec::new());
+    while let Some(event) = events.recv().await {
+        match event {
+            CameraEvent::Up(facts) => up = Some(facts),
+            CameraEvent::Unit(unit) => units.push(unit),
+            other => panic!("{other:?}"),
+        }
+    }
+    Run { up, units, end: running.await.unwrap() }
+}
+
+/// The difference of each unit's stamp from the time in its picture, in microseconds.
+async fn stamp_errors(units: &[AccessUnit]) -> Vec<i64> {
+    let file = tempfile::NamedTempFile::with_suffix(".h264").unwrap();
+    std::fs::write(file.path(), units.iter().flat_map(|u| u.data.to_vec()).collect::<Vec<u8>>()).unwrap();
+    let pictures = read_pictures(file.path()).await.unwrap();
+    assert_eq!(pictures.len(), units.len());
+    let true_us = pictures.iter().map(|p| (p.code.unwrap().time_ns / 1000) as i64);
+    units.iter().zip(true_us).map(|(unit, truth)| unit.time.micros() - truth).collect()
+}
+
+#[tokio::test]
+async fn every_picture_comes_with_the_time_that_it_shows() {
+    const CAMERA: (&str, &str) = ("STAND_IN_CAMERA", "start_ms=50,frames=33");
+    let (us, ns, sensor) = tokio::join!(
+        film(&[CAMERA]),
+        film(&[CAMERA, ("STAND_IN_STAMPS", "ns")]),
+        film(&[CAMERA, ("STAND_IN_STAMPS", "sensor")]),
+    );
+    for (stamps, run) in [("us", us), ("ns", ns), ("sensor", sensor)] {
+        let facts = CameraFacts { model: Some("imx477".into()), encoder: "camera".into(), stamps: StampSource::Sensor };
+        assert_eq!(run.up, Some(facts));
+        assert_eq!(run.units.len(), 33, "{stamps}: {:?}", run.end);
+        let errors = stamp_errors(&run.units).await;
+        assert!(errors.iter().all(|us| us.abs() <= 3), "{stamps}: {errors:?} µs");
+        for (n, unit) in run.units.iter().enumerate() {
+            assert_eq!(unit.key, n % 15 == 0, "{n}");
+        }
+        assert_eq!(run.end.code, "camera_exited");
+        assert!(run.end.message.contains("rpicam-vid-stand-in -n -t 0 ") && run.end.message.contains("exit status: 0"));
+    }
+}
+
+#[tokio::test]
+async fn no_camera_and_no_program_are_told_apart_from_an_end() {
+    let run = film(&[("STAND_IN_MODEL", "")]).await;
+    assert_eq!((run.end.code, run.up), ("camera_not_found", None));
+    assert!(run.end.message.contains("finds no camera") && run.end.message.contains("hint: check the ribbon cable"));
+    let (sink, _events) = mpsc::channel(8);
+    let end = rpicam::run_program(|| Program::new("no-rpicam-vid"), &settings(), &sink).await;
+    assert_eq!(end.code, "camera_not_found");
+    assert!(end.message.contains("hint: install `no-rpicam-vid`"), "{}", end.message);
+}
+
+#[tokio::test]
+async fn metadata_without_stamps_end_the_camera_with_the_reason() {
+    let run = film(&[("STAND_IN_STAMPS", "none"), ("STAND_IN_CAMERA", "start_ms=0")]).await;
+    assert_eq!(run.units, []);
+    assert_eq!(run.end.message, "the camera's metadata have neither FrameWallClock nor SensorTimestamp");
+}
+
+#[tokio::test]
+async fn dropping_the_future_ends_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid_file = folder.path().join("pid");
+    let (pid_name, (sink, mut events)) = (pid_file.display().to_string(), mpsc::channel(8));
+    let program = move || stand_in(&[("STAND_IN_PID_FILE", &pid_name)]);
+    let running = tokio::spawn(async move { rpicam::run_program(program, &settings(), &sink).await });
+    while !matches!(events.recv().await.unwrap(), CameraEvent::Unit(_)) {}
+    let pid: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
+    running.abort();
+    let gone = || !Path::new(&format!("/proc/{pid}/fd")).exists() || is_zombie(pid);
+    let deadline = tokio::time::timeout(Duration::from_secs(5), async {
+        while !gone() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    deadline.await.unwrap();
+}
+
+fn is_zombie(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use syncslate_shared::time::{Clocks as _, SystemClocks};
 use tokio::task::JoinHandle;
 
-use crate::camera::{CameraEnd, CameraEvent, CameraSettings, Kind, Sink, command, test};
+use crate::camera::{CameraEnd, CameraEvent, CameraSettings, Kind, Sink, command, rpicam, test, v4l2};
 use crate::encoder;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -52,7 +52,8 @@ async fn supervise(settings: CameraSettings, sink: Sink) {
 
 async fn run_once(settings: &CameraSettings, sink: &Sink) -> CameraEnd {
     let raw = match &settings.kind {
-        Kind::Rpicam | Kind::V4l2(_) => return CameraEnd { code: "camera_not_found", message: "x".into() },
+        Kind::Rpicam => return rpicam::run_once(settings, sink).await,
+        Kind::V4l2(device) => return v4l2::run_once(device, settings, sink).await,
         Kind::Test(options) => test::start(settings, options),
         Kind::Command(line) => command::start(settings, line),
     };

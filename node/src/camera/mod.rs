@@ -2,6 +2,10 @@
 //!
 //! A kind never decides what is kept; the session does. Kinds whose pictures come raw are encoded by [`crate::encoder`].
 
+pub mod command;
+pub mod raw;
+pub mod test;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -153,15 +157,30 @@ pub struct CameraSettings {
 }
 
 impl CameraSettings {
-    /// Frames a second as a fraction: the NTSC rates (29.97, 59.94, 23.976) as n·1000/1001, others to a thousandth.
+    /// Frames a second as a fraction, see [`fps_ratio`].
     pub fn fps_ratio(&self) -> (u32, u32) {
-        let ntsc = (self.fps * 1.001).round();
-        if (ntsc / 1.001 - self.fps).abs() < 0.004 && (self.fps - self.fps.round()).abs() > 1e-6 {
-            (ntsc as u32 * 1000, 1001)
-        } else if (self.fps - self.fps.round()).abs() < 1e-6 {
-            (self.fps.round() as u32, 1)
-        } else {
-            ((self.fps * 1000.0).round() as u32, 1000)
-        }
+        fps_ratio(self.fps)
+    }
+}
+
+impl CameraEnd {
+    fn not_found(message: String) -> Self {
+        Self { code: "camera_not_found", message }
+    }
+
+    fn exited(message: String) -> Self {
+        Self { code: "camera_exited", message }
+    }
+}
+
+/// Frames a second as a fraction: the NTSC rates (29.97, 59.94, 23.976) as n·1000/1001, others to a thousandth.
+pub fn fps_ratio(fps: f64) -> (u32, u32) {
+    let ntsc = (fps * 1.001).round();
+    if (ntsc / 1.001 - fps).abs() < 0.004 && (fps - fps.round()).abs() > 1e-6 {
+        (ntsc as u32 * 1000, 1001)
+    } else if (fps - fps.round()).abs() < 1e-6 {
+        (fps.round() as u32, 1)
+    } else {
+        ((fps * 1000.0).round() as u32, 1000)
     }
 }

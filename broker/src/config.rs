@@ -1,0 +1,61 @@
+//! What the broker is told when it starts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What the broker needs. Made by [`Config::new`], then changed field by field.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where MQTT 3.1.1 and 5 are spoken, on one port. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Topic prefixes, for example `cmd/`: a publish with the retain flag there is not passed on but reported as
+    /// [`crate::Event::RetainRefused`], and nothing of it stays.
+    pub never_retained: Vec<String>,
+    /// How much a client may cost.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// A broker on this address, open to everybody who reaches it.
+    pub fn new(listen: SocketAddr) -> Config {
+        Config { listen, never_retained: Vec::new(), limits: Limits::default() }
+    }
+}
+
+/// How much a client may cost.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at one time, and as many sessions of absent clients.
+    pub connections: usize,
+    /// Bytes of one packet.
+    pub packet: usize,
+    /// Bytes that wait for one client.
+    pub session: usize,
+    /// Bytes of all retained messages.
+    pub retained: usize,
+    /// Subscriptions of one client.
+    pub subscriptions: usize,
+    /// Time from the first byte to a whole CONNECT.
+    pub connect: Duration,
+    /// Time without progress after which a client that reads nothing is given up.
+    pub stall: Duration,
+    /// The longest that a session of an absent client is kept.
+    pub absent: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 4096,
+            packet: 16 << 20,
+            session: 48 << 20,
+            retained: 64 << 20,
+            subscriptions: 1000,
+            connect: Duration::from_secs(5),
+            stall: Duration::from_secs(20),
+            absent: Duration::from_secs(24 * 3600),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The thread through which everything goes into the router, in one order for all.
+//!
+//! It knows what every session is subscribed to, so when a router dies or does not answer, a new one gets the same
+//! links and subscriptions and the messages that the old one had not confirmed, and no client notices.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use rumqttd::local::{LinkRx, LinkTx};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use crate::filters::{Filters, Slot};
+use crate::hub::Note;
+use crate::message::Message;
+use crate::router::{Gone, Router};
+
+/// The router is asked for a sign of life this often when nothing else goes through it.
+const PROBE: Duration = Duration::from_millis(150);
+/// Operations between two confirmations.
+const BATCH: usize = 512;
+
+/// What the thread is asked to do.
+pub(crate) enum Op {
+    /// Route a message; tell when that is done.
+    Publish(Message, Option<Done>),
+    /// Open a link for a session.
+    Open(oneshot::Sender<Link>),
+    /// Link, filter.
+    Subscribe(usize, Slot),
+    /// Link, filter.
+    Unsubscribe(usize, Slot),
+    /// The session has ended.
+    Release(Link),
+    /// Kill the router, to show that nobody notices.
+    Break,
+    /// End the thread.
+    Stop,
+}
+
+/// Whom to tell that a message has been routed.
+pub(crate) struct Done {
+    pub(crate) to: mpsc::UnboundedSender<Note>,
+    pub(crate) note: Note,
+}
+
+/// A session's way out of the router.
+pub(crate) struct Link {
+    pub(crate) number: usize,
+    pub(crate) rx: LinkRx,
+    /// Marks still to come out. What comes before the last of them was meant for an earlier user of this link.
+    pub(crate) marks: usize,
+    /// After a restart: the same link of the new router.
+    pub(crate) fresh: mpsc::UnboundedReceiver<LinkRx>,
+}
+
+/// A restart of the router.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Restart {
+    pub(crate) why: Gone,
+    /// From noticing to routing again.
+    pub(crate) took: Duration,
+}
+
+struct Entry {
+    tx: LinkTx,
+    slots: BTreeSet<Slot>,
+    fresh: mpsc::UnboundedSender<LinkRx>,
+}
+
+struct Core {
+    filters: Arc<RwLock<Filters>>,
+    max_links: usize,
+    router: Router,
+    entries: Vec<Entry>,
+    pool: Vec<Link>,
+    /// Published since the last confirmation.
+    batch: Vec<(Message, Option<Done>)>,
+    restarted: Box<dyn Fn(Restart) + Send>,
+}
+
+/// Starts the thread. `restarted` is called after each restart of the router.
+pub(crate) fn start(
+    filters: Arc<RwLock<Filters>>,
+    max_links: usize,
+    restarted: Box<dyn Fn(Restart) + Send>,
+) -> std::io::Result<Sender<Op>> {
+    let router = Router::start(max_links).map_err(|gone| std::io::Error::other(gone.why()))?;
+    let (tx, rx) = std::sync::mpsc::channel();
+    let core = Core { filters, max_links, router, entries: Vec::new(), pool: Vec::new(), batch: Vec::new(), restarted };
+    std::thread::Builder::new().name("mqtt-core".to_owned()).spawn(move || core.run(&rx))?;
+    Ok(tx)
+}
+
+impl Core {
+    fn run(mut self, ops: &Receiver<Op>) {
+        loop {
+            let mut next = match ops.recv_timeout(PROBE) {
+                Ok(op) => Some(op),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut n = 0;
+            while let Some(op) = next.take() {
+                if matches!(op, Op::Stop) {
+                    return;
+                }
+                self.apply(op);
+                n += 1;
+                if n < BATCH {
+                    next = ops.try_recv().ok();
+                }
+            }
+            self.confirm();
+        }
+    }
+
+    /// Does one operation. What the table says is done first, so that a restart in the middle does the rest.
+    fn apply(&mut self, op: Op) {
+        let result = match op {
+            Op::Publish(message, done) => {
+                self.route(&message);
+                self.batch.push((message, done));
+                Ok(())
+            }
+            Op::Open(reply) => {
+                self.open(reply);
+                Ok(())
+            }
+            Op::Subscribe(link, slot) => self.entries.get_mut(link).map_or(Ok(()), |entry| {
+                entry.slots.insert(slot);
+                self.router.subscribe(&mut entry.tx, slot)
+            }),
+            Op::Unsubscribe(link, slot) => self.entries.get_mut(link).map_or(Ok(()), |entry| {
+                entry.slots.remove(&slot);
+                self.router.unsubscribe(&mut entry.tx, slot)
+            }),
+            Op::Release(link) => self.release(link),
+            Op::Break => {
+                self.router.break_it();
+                Ok(())
+            }
+            Op::Stop => Ok(()),
+        };
+        if let Err(gone) = result {
+            self.restart(gone);
+        }
+    }
+
+    fn route(&mut self, message: &Message) {
+        let mut slots = Vec::new();
+        if let Ok(filters) = self.filters.read() {
+            filters.matching(&message.topic, &mut slots);
+        }
+        if slots.is_empty() {
+            return;
+        }
+        let header = message.header();
+        for slot in slots {
+            self.router.publish(slot, header.clone(), message.payload.clone());
+        }
+    }
+
+    fn open(&mut self, reply: oneshot::Sender<Link>) {
+        // A restart gives every pooled link its new receiver, so after it the same is simply tried again; a link that
+        // cannot be had at all lets `reply` fall, and the session ends.
+        for _ in 0..3 {
+            match self.link() {
+                Ok(link) => {
+                    if let Err(link) = reply.send(link) {
+                        self.pool.push(link);
+                    }
+                    return;
+                }
+                Err(gone) => self.restart(gone),
+            }
+        }
+    }
+
+    /// A pooled link behind a mark, or a new one.
+    fn link(&mut self) -> Result<Link, Gone> {
+        if let Some(link) = self.pool.last_mut()
+            && let Some(entry) = self.entries.get_mut(link.number)
+        {
+            self.router.mark(&mut entry.tx)?;
+            link.marks += 1;
+        }
+        if let Some(link) = self.pool.pop() {
+            return Ok(link);
+        }
+        let (tx, rx) = self.router.open()?;
+        let (fresh_tx, fresh) = mpsc::unbounded_channel();
+        self.entries.push(Entry { tx, slots: BTreeSet::new(), fresh: fresh_tx });
+        Ok(Link { number: self.entries.len() - 1, rx, marks: 0, fresh })
+    }
+
+    fn release(&mut self, mut link: Link) -> Result<(), Gone> {
+        if let Ok(rx) = link.fresh.try_recv() {
+            link.rx = rx;
+            link.marks = 0;
+        }
+        let number = link.number;
+        self.pool.push(link);
+        let Some(entry) = self.entries.get_mut(number) else {
+            return Ok(());
+        };
+        for slot in std::mem::take(&mut entry.slots) {
+            self.router.unsubscribe(&mut entry.tx, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the router has everything, then tells the senders.
+    fn confirm(&mut self) {
+        while let Err(gone) = self.router.fence() {
+            self.restart(gone);
+        }
+        for (_, done) in self.batch.drain(..) {
+            if let Some(done) = done {
+                let _ = done.to.send(done.note);
+            }
+        }
+    }
+
+    /// A new router with the same links, subscriptions and unconfirmed messages.
+    fn restart(&mut self, gone: Gone) {
+        let from = crate::clock::now();
+        error!(why = gone.why(), "the broker's router is replaced");
+        while let Err(again) = self.rebuild() {
+            error!(why = again.why(), "the new router failed too, once more");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let restart = Restart { why: gone, took: from.elapsed() };
+        info!(took_ms = restart.took.as_millis(), links = self.entries.len(), "the broker routes again");
+        (self.restarted)(restart);
+    }
+
+    fn rebuild(&mut self) -> Result<(), Gone> {
+        self.router = Router::start(self.max_links)?;
+        for (number, entry) in self.entries.iter_mut().enumerate() {
+            let (tx, rx) = self.router.open()?;
+            entry.tx = tx;
+            for slot in &entry.slots {
+                self.router.subscribe(&mut entry.tx, *slot)?;
+            }
+            match self.pool.iter_mut().find(|l| l.number == number) {
+                Some(pooled) => {
+                    pooled.rx = rx;
+                    pooled.marks = 0;
+                }
+                None => drop(entry.fresh.send(rx)),
+            }
+        }
+        let batch = std::mem::take(&mut self.batch);
+        for (message, _) in &batch {
+            self.route(message);
+        }
+        self.batch = batch;
+        self.router.flush()
+    }
+}

@@ -1,0 +1,210 @@
+//! What all connections share: who is there, what is retained, the way into the router.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{debug, warn};
+
+use crate::config::Config;
+use crate::core::{self, Done, Link, Op, Restart};
+use crate::event::Event;
+use crate::filters::{Filters, Slot};
+use crate::message::Message;
+use crate::retained::Retained;
+use crate::session::Session;
+
+/// A session and its way out of the router, which it has once it subscribes.
+pub(crate) struct Held {
+    pub(crate) session: Session,
+    pub(crate) link: Option<Link>,
+}
+
+/// What a connection (or the keeper of an absent client's session) is told.
+pub(crate) enum Note {
+    /// A publish of this client has been routed: packet id, QoS, bytes.
+    Routed(u16, u8, usize),
+    /// A new connection has the same client id.
+    Takeover(Takeover),
+}
+
+/// The session is asked for.
+pub(crate) struct Takeover {
+    /// The new connection wants to forget what was before.
+    pub(crate) clean: bool,
+    /// Dropped without an answer, the session has ended.
+    pub(crate) reply: oneshot::Sender<Box<Held>>,
+}
+
+struct Owner {
+    number: u64,
+    notes: mpsc::UnboundedSender<Note>,
+}
+
+/// The shared state.
+pub(crate) struct Hub {
+    pub(crate) config: Config,
+    core: Sender<Op>,
+    filters: Arc<RwLock<Filters>>,
+    retained: Mutex<Retained>,
+    owners: Mutex<HashMap<String, Owner>>,
+    events: mpsc::Sender<Event>,
+    numbers: AtomicU64,
+    started: Instant,
+    /// True when the broker stops.
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+/// A lock whose holder panicked is still sound here: every change under it is one step.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hub {
+    /// Starts the router.
+    pub(crate) fn start(config: Config, events: mpsc::Sender<Event>) -> std::io::Result<Arc<Hub>> {
+        let filters = Arc::new(RwLock::new(Filters::default()));
+        let told = events.clone();
+        let restarted = move |restart: Restart| {
+            let event = Event::Restarted { why: restart.why.why().to_owned(), took: restart.took };
+            tell(&told, event);
+        };
+        // Every session may have a link, of connected and of absent clients, and some are about to end.
+        let max_links = config.limits.connections * 2 + 64;
+        let core = core::start(filters.clone(), max_links, Box::new(restarted))?;
+        Ok(Arc::new(Hub {
+            config,
+            core,
+            filters,
+            retained: Mutex::default(),
+            owners: Mutex::default(),
+            events,
+            numbers: AtomicU64::new(1),
+            started: crate::clock::now(),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A number that is never given twice.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Tells the controller.
+    pub(crate) fn event(&self, event: Event) {
+        tell(&self.events, event);
+    }
+
+    /// Keeps what is to be retained and routes the message. `done` is told in any case.
+    pub(crate) fn publish(&self, client: &str, message: Message, done: Option<Done>) {
+        if message.retain {
+            if self.config.never_retained.iter().any(|prefix| message.topic.starts_with(prefix.as_str())) {
+                let (topic, payload) = (message.topic.to_string(), message.payload);
+                self.event(Event::RetainRefused { client: client.to_owned(), topic, payload });
+                if let Some(done) = done {
+                    let _ = done.to.send(done.note);
+                }
+                return;
+            }
+            // Before it is routed: who subscribes now gets it from the store or from the router, or twice, never not.
+            if !lock(&self.retained).set(&message, self.config.limits.retained) {
+                warn!(client, topic = %message.topic, "no room to retain this message, it is only passed on");
+            }
+        }
+        self.op(Op::Publish(message, done));
+    }
+
+    /// The retained messages that belong to a filter.
+    pub(crate) fn retained(&self, filter: &str) -> Vec<Message> {
+        lock(&self.retained).matching(filter, self.now_ms())
+    }
+
+    /// One more subscriber of a filter.
+    pub(crate) fn add_filter(&self, link: &Link, filter: &str) -> Slot {
+        let slot = self.filters.write().unwrap_or_else(PoisonError::into_inner).add(filter);
+        self.op(Op::Subscribe(link.number, slot));
+        slot
+    }
+
+    /// One subscriber less. Out of the router first, so that the slot cannot be another filter's meanwhile.
+    pub(crate) fn remove_filter(&self, link: &Link, filter: &str, slot: Slot) {
+        self.op(Op::Unsubscribe(link.number, slot));
+        self.filters.write().unwrap_or_else(PoisonError::into_inner).remove(filter);
+    }
+
+    /// A way out of the router.
+    pub(crate) async fn link(&self) -> Option<Link> {
+        let (reply, link) = oneshot::channel();
+        self.op(Op::Open(reply));
+        link.await.ok()
+    }
+
+    /// Takes a client id. What was its owner before gives up its session, or ends it if `clean`.
+    pub(crate) async fn attach(
+        &self,
+        client: &str,
+        clean: bool,
+    ) -> (Option<Box<Held>>, u64, mpsc::UnboundedReceiver<Note>) {
+        let (tx, notes) = mpsc::unbounded_channel();
+        let number = self.number();
+        let owner = Owner { number, notes: tx };
+        let before = lock(&self.owners).insert(client.to_owned(), owner);
+        let Some(before) = before else {
+            return (None, number, notes);
+        };
+        debug!(client, "another connection with the same client id takes over");
+        let (reply, held) = oneshot::channel();
+        if before.notes.send(Note::Takeover(Takeover { clean, reply })).is_err() {
+            return (None, number, notes);
+        }
+        let held = tokio::time::timeout(Duration::from_secs(5), held).await;
+        (held.ok().and_then(Result::ok), number, notes)
+    }
+
+    /// A sender of notes to the owner of a client id, for messages that it publishes.
+    pub(crate) fn notes(&self, client: &str, number: u64) -> Option<mpsc::UnboundedSender<Note>> {
+        lock(&self.owners).get(client).filter(|o| o.number == number).map(|o| o.notes.clone())
+    }
+
+    /// Gives a client id free, unless another connection has it already.
+    pub(crate) fn detach(&self, client: &str, number: u64) {
+        let mut owners = lock(&self.owners);
+        if owners.get(client).is_some_and(|o| o.number == number) {
+            owners.remove(client);
+        }
+    }
+
+    /// How many client ids are in use, by connections and by kept sessions.
+    pub(crate) fn owners(&self) -> usize {
+        lock(&self.owners).len()
+    }
+
+    /// Ends a session.
+    pub(crate) fn end(&self, held: Held) {
+        let Some(link) = held.link else { return };
+        self.op(Op::Release(link));
+        let mut filters = self.filters.write().unwrap_or_else(PoisonError::into_inner);
+        for filter in held.session.filters() {
+            filters.remove(filter);
+        }
+    }
+
+    /// Something for the router. Its thread lives as long as the hub, so this cannot fail.
+    pub(crate) fn op(&self, op: Op) {
+        let _ = self.core.send(op);
+    }
+}
+
+fn tell(events: &mpsc::Sender<Event>, event: Event) {
+    if let Err(e) = events.try_send(event) {
+        warn!(event = ?e.into_inner(), "nobody takes the broker's events");
+    }
+}

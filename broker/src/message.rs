@@ -1,0 +1,104 @@
+//! One message on its way, and the form in which it travels through rumqttd.
+//!
+//! rumqttd gives every subscriber the subscriber's QoS instead of the smaller one (`router/routing.rs:1562`), clears the
+//! retain flag (`:1246`) and knows no sender, so what the guard must know again on the other side is packed into the
+//! one field that rumqttd passes on untouched: the correlation data. The payload itself is never copied.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::codec::Qos;
+
+/// A published message.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) topic: Arc<str>,
+    pub(crate) payload: Bytes,
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+    /// Number of the session that published it, for no-local; 0 = nobody.
+    pub(crate) sender: u64,
+    /// Milliseconds since the broker's start.
+    pub(crate) at_ms: u64,
+    /// Seconds that it is worth something, from `at_ms`.
+    pub(crate) expiry: Option<u32>,
+    /// Encoded properties of version 5 that belong to the message.
+    pub(crate) forward: Bytes,
+}
+
+impl Message {
+    /// All but the payload.
+    pub(crate) fn header(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(24 + self.topic.len() + self.forward.len());
+        out.put_u8(self.qos | u8::from(self.retain) << 2 | u8::from(self.expiry.is_some()) << 3);
+        out.put_u64(self.sender);
+        out.put_u64(self.at_ms);
+        out.put_u32(self.expiry.unwrap_or(0));
+        out.put_u16(u16::try_from(self.topic.len()).unwrap_or(u16::MAX));
+        out.put_slice(self.topic.as_bytes());
+        out.put_slice(&self.forward);
+        out.freeze()
+    }
+
+    /// The way back; `None` if these bytes are no such header.
+    pub(crate) fn from_header(mut header: Bytes, payload: Bytes) -> Option<Message> {
+        if header.len() < 23 {
+            return None;
+        }
+        let flags = header.get_u8();
+        let sender = header.get_u64();
+        let at_ms = header.get_u64();
+        let expiry = header.get_u32();
+        let length = usize::from(header.get_u16());
+        if header.len() < length {
+            return None;
+        }
+        let topic = header.split_to(length);
+        Some(Message {
+            topic: std::str::from_utf8(&topic).ok()?.into(),
+            payload,
+            qos: (flags & 3).min(2),
+            retain: flags & 4 != 0,
+            sender,
+            at_ms,
+            expiry: (flags & 8 != 0).then_some(expiry),
+            forward: header,
+        })
+    }
+
+    /// Seconds left at `now_ms`: `Ok(None)` = no limit, `Err` = worthless.
+    pub(crate) fn left(&self, now_ms: u64) -> Result<Option<u32>, ()> {
+        let Some(expiry) = self.expiry else {
+            return Ok(None);
+        };
+        let passed = now_ms.saturating_sub(self.at_ms) / 1000;
+        match u64::from(expiry).saturating_sub(passed) {
+            0 => Err(()),
+            left => Ok(Some(u32::try_from(left).unwrap_or(u32::MAX))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_header_comes_back(topic in "\\PC{1,40}", qos in 0u8..3, retain: bool, sender: u64, at_ms: u64,
+                                 expiry: Option<u32>, forward: Vec<u8>) {
+            let payload = Bytes::from_static(b"x");
+            let m = Message { topic: topic.as_str().into(), payload: payload.clone(), qos, retain, sender, at_ms, expiry,
+                              forward: forward.into() };
+            prop_assert_eq!(Message::from_header(m.header(), payload), Some(m));
+        }
+
+        #[test]
+        fn any_bytes_are_borne(bytes: Vec<u8>) {
+            let _ = Message::from_header(bytes.into(), Bytes::new());
+        }
+    }
+}

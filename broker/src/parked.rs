@@ -1,0 +1,86 @@
+//! What happens after a connection: last wills, and sessions that wait for their client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use crate::codec::Will;
+use crate::connection::will_message;
+use crate::hub::{Held, Hub, Note, Takeover};
+use crate::outlet;
+
+/// A client that is not connected. It still owns its client id until its session ends.
+pub(crate) struct Absent {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) client: String,
+    pub(crate) number: u64,
+    pub(crate) notes: mpsc::UnboundedReceiver<Note>,
+}
+
+impl Absent {
+    /// The connection has ended: the will is published, at once or after its delay; the session is kept or ends.
+    pub(crate) fn begin(self, held: Held, will: Option<Will>, expiry: u32) {
+        let room = self.hub.owners() <= self.hub.config.limits.connections * 2;
+        if expiry == 0 || !room {
+            self.publish(will, &held);
+            self.end(held);
+            return;
+        }
+        let delay = will.as_ref().and_then(|w| w.props.will_delay).unwrap_or(0).min(expiry);
+        let will = match will {
+            Some(will) if delay > 0 => Some(will),
+            will => {
+                self.publish(will, &held);
+                None
+            }
+        };
+        tokio::spawn(Box::pin(self.keep(held, will, delay, expiry)));
+    }
+
+    /// A new connection has come for the session. The old will goes out before the new client is answered, so what
+    /// the new one says of itself comes after it; and not at all if the session lives on (as Mosquitto does it).
+    pub(crate) fn hand_over(self, held: Held, will: Option<Will>, expiry: u32, takeover: Takeover) {
+        if takeover.clean || expiry == 0 {
+            self.publish(will, &held);
+            self.end(held);
+        } else if let Err(held) = takeover.reply.send(Box::new(held)) {
+            self.end(*held);
+        }
+    }
+
+    async fn keep(mut self, mut held: Held, mut will: Option<Will>, delay: u32, expiry: u32) {
+        let ended = crate::clock::timer() + Duration::from_secs(u64::from(expiry));
+        let will_at = crate::clock::timer() + Duration::from_secs(u64::from(delay));
+        let mut stop = self.hub.stopping.subscribe();
+        loop {
+            tokio::select! {
+                _ = outlet::next(&self.hub, &mut held) => {}
+                note = self.notes.recv() => match note {
+                    Some(Note::Takeover(takeover)) => return self.hand_over(held, will, expiry, takeover),
+                    Some(Note::Routed(..)) => {}
+                    None => return self.end(held),
+                },
+                () = sleep_until(will_at), if will.is_some() => self.publish(will.take(), &held),
+                () = sleep_until(ended) => {
+                    self.publish(will.take(), &held);
+                    return self.end(held);
+                }
+                _ = stop.wait_for(|s| *s) => return self.hub.detach(&self.client, self.number),
+            }
+        }
+    }
+
+    fn publish(&self, will: Option<Will>, held: &Held) {
+        if let Some(will) = will {
+            let message = will_message(&self.hub, will, held.session.number);
+            self.hub.publish(&self.client, message, None);
+        }
+    }
+
+    fn end(self, held: Held) {
+        self.hub.detach(&self.client, self.number);
+        self.hub.end(held);
+    }
+}

@@ -1,1 +1,130 @@
-//! Tests.
+//! The loop with a real broker and real links: what a client sees.
+
+use serde_json::{Value, json};
+use syncslate_shared::command::{Command, ErrorCode};
+use syncslate_shared::protocol::{ControllerStatus, CurrentTake, Marks, StatusMessage, TakeState, read};
+use syncslate_shared::time::SystemClocks;
+
+use super::*;
+use crate::kit::{ip, status};
+
+/// A controller with a broker on a free port, and a client that hears everything.
+struct Stage {
+    folder: tempfile::TempDir,
+    controller: Controller,
+    client: Link,
+    heard: mpsc::Receiver<LinkEvent>,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        Self::on(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn on(folder: tempfile::TempDir) -> Self {
+        let settings = Settings {
+            broker: BrokerChoice::Embedded("127.0.0.1:0".parse().unwrap()),
+            prefix: "stage".into(),
+            http: "127.0.0.1:0".parse().unwrap(),
+            downloads: folder.path().join("downloads"),
+            state: folder.path().join("state"),
+            source: format!("{}/nodes/{{ip}}/", folder.path().display()).parse().unwrap(),
+            segment_s: 7,
+            parallel: 4,
+        };
+        let controller = Controller::start(settings, Arc::new(SystemClocks)).await.unwrap();
+        let (client, heard) = Link::open(LinkSettings {
+            broker: controller.mqtt().clone(),
+            client: "operator".into(),
+            prefix: "stage".into(),
+            subscriptions: vec!["#".into()],
+            will: None,
+        });
+        Self { folder, controller, client, heard }
+    }
+
+    /// Waits for the first message on `topic` that `fits`.
+    async fn hear<T>(&mut self, topic: &str, fits: impl Fn(&[u8]) -> Option<T>) -> T {
+        let wait = async {
+            loop {
+                match self.heard.recv().await.unwrap() {
+                    LinkEvent::Message { topic: on, payload, .. } if on == topic => match fits(&payload) {
+                        Some(found) => return found,
+                        None => continue,
+                    },
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("nothing on {topic}"))
+    }
+
+    async fn answer(&mut self, id: &str) -> CommandResult {
+        self.hear("cmd/result", |json| read(json).ok().filter(|r: &CommandResult| r.id == Some(id.into()))).await
+    }
+
+    async fn node(&mut self, n: u8) {
+        let words = status(n, "armed", 900, 4.0, SystemClocks.wall(), &Value::Null).to_string();
+        assert!(StatusMessage::read(words.as_bytes()).is_ok());
+        self.client.say(&Topic::Status(ip(n)), words.into_bytes());
+        let mut snapshot = self.controller.door().snapshot.clone();
+        let there = snapshot.wait_for(|s| s.nodes.iter().any(|node| node.ip == ip(n)));
+        tokio::time::timeout(Duration::from_secs(30), there).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_take_by_mqtt_alone() {
+    let mut stage = Stage::new().await;
+    let online = stage.hear("controller", |json| read::<ControllerStatus>(json).ok()).await;
+    assert_eq!(online.state, Presence::Online);
+    stage.node(1).await;
+    stage.client.say(&Topic::Start, br#"{"take":"A","id":"1"}"#.to_vec());
+    let take = stage
+        .hear("take/current", |json| read::<CurrentTake>(json).ok().filter(|take| take.state == TakeState::Rolling))
+        .await;
+    assert_eq!((take.nodes, take.segment_s), (Some(vec![ip(1)]), Some(7)));
+    assert!(stage.answer("1").await.ok);
+    stage.client.say(&Topic::Mark, b"he laughs".to_vec());
+    let marks = stage.hear("take/marks", |json| read::<Marks>(json).ok().filter(|m| !m.marks.is_empty())).await;
+    assert_eq!(marks.marks[0].note, "he laughs");
+    stage.client.say(&Topic::Start, vec![b'x'; 10_000_000]);
+    let huge = stage.hear("cmd/result", |json| read::<CommandResult>(json).ok().filter(|r| !r.ok)).await;
+    assert_eq!(huge.error.unwrap().code, ErrorCode::Malformed);
+    stage.client.say(&Topic::Stop, br#"{"id":"2"}"#.to_vec());
+    assert_eq!(stage.answer("2").await.take, take.id);
+
+    let name = format!("A_192_168_1_101_{}", take.stamp.unwrap());
+    let folder = stage.folder.path().join("nodes").join(ip(1).to_string());
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{name}_markers.txt")), "# none\n").unwrap();
+    stage.client.say(&Topic::Download, br#"{"take":"A","id":"3"}"#.to_vec());
+    assert!(stage.answer("3").await.ok);
+    let done = |json: &[u8]| read::<Value>(json).ok().filter(|d| d["state"] == json!("done"));
+    stage.hear("download/A", done).await;
+    let mut snapshot = stage.controller.door().snapshot.clone();
+    tokio::time::timeout(Duration::from_secs(30), snapshot.wait_for(|s| !s.takes.is_empty())).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_in_the_middle_of_a_take_goes_on() {
+    let mut stage = Stage::new().await;
+    stage.node(1).await;
+    let ask = async |door: &Door, word: &str, payload: &str| {
+        let (answer, answered) = oneshot::channel();
+        door.requests.send(Request { command: Command::read(word, payload.as_bytes()), answer }).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap().unwrap()
+    };
+    assert!(ask(stage.controller.door(), "start", "A").await.ok);
+    assert!(ask(stage.controller.door(), "mark", "one").await.ok);
+    stage.hear("cmd/result", |json| read::<CommandResult>(json).ok().filter(|r| r.cmd == "mark")).await;
+    let Stage { folder, controller, client, .. } = stage;
+    controller.stop().await;
+    client.close().await;
+    let mut stage = Stage::on(folder).await;
+    let rolling = |json: &[u8]| read::<CurrentTake>(json).ok().filter(|take| take.state == TakeState::Rolling);
+    stage.hear("take/current", rolling).await;
+    assert!(ask(stage.controller.door(), "mark", "two").await.ok);
+    assert_eq!(stage.controller.door().snapshot.borrow().marks.marks.len(), 2);
+    assert!(ask(stage.controller.door(), "stop", "").await.ok);
+}

@@ -6,6 +6,7 @@ pub mod command;
 pub mod raw;
 pub mod rpicam;
 pub mod test;
+pub mod v4l2;
 
 use std::path::PathBuf;
 use std::str::FromStr;

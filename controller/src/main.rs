@@ -7,12 +7,17 @@ use std::time::Duration;
 use clap::Parser as _;
 use syncslate_controller::run::Controller;
 use syncslate_controller::settings::{Args, Settings};
+use syncslate_controller::web;
 use syncslate_shared::report::{Failure, chain, start_log};
 use syncslate_shared::time::SystemClocks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Work that cannot be broken off (hashing a file) gets this long at the end.
 const GRACE: Duration = Duration::from_millis(200);
+/// Open pages hold their event streams; they come back by themselves.
+const PAGE_GRACE: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -34,11 +39,21 @@ async fn run(args: Args) -> Result<(), Failure> {
     let mut end = End::listen()?;
     let downloads = settings.downloads.clone();
     let controller = Controller::start(settings, Arc::new(SystemClocks)).await?;
+    let (close, closed) = oneshot::channel::<()>();
+    let shut = async move { drop(closed.await) };
+    let (address, page) = web::serve(controller.http(), controller.door().clone(), shut).await?;
+    let page = tokio::spawn(page);
+    tracing::info!("the page is at http://{address}");
     tracing::info!("MQTT at {}, footage in {}", controller.mqtt(), downloads.display());
     let which = end.wait().await;
     tracing::info!("{which}: ending; a take that rolls goes on");
+    let stop = async {
+        drop(close);
+        let _ = timeout(PAGE_GRACE, page).await;
+        controller.stop().await;
+    };
     tokio::select! {
-        () = controller.stop() => Ok(()),
+        () = stop => Ok(()),
         which = end.wait() => Err(Failure::new(format!("{which} again: ended at once"))),
     }
 }

@@ -12,6 +12,7 @@ pub mod metadata;
 mod pairing;
 mod streams;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use syncslate_shared::child::{Child, Program};
@@ -29,20 +30,36 @@ const GRACE: Duration = Duration::from_millis(700);
 
 /// Runs the camera until it ends. Dropping the future ends `rpicam-vid`.
 pub async fn run_once(settings: &CameraSettings, sink: &Sink) -> CameraEnd {
-    run_program(|| Program::new(PROGRAM), settings, sink).await
+    // Asking opens the camera in each of its modes, about as long as starting it: once is enough. A camera that is
+    // unplugged later is told by rpicam-vid itself.
+    static MODEL: OnceLock<String> = OnceLock::new();
+    let program = || Program::new(PROGRAM);
+    let model = match MODEL.get() {
+        Some(model) => model,
+        None => match find_camera(program()).await {
+            Ok(model) => MODEL.get_or_init(|| model),
+            Err(end) => return end,
+        },
+    };
+    film(program(), model.clone(), settings, sink).await
 }
 
 /// As [`run_once`], with another program that behaves as `rpicam-vid`.
 pub async fn run_program(program: impl Fn() -> Program, settings: &CameraSettings, sink: &Sink) -> CameraEnd {
-    let (mut child, mut streams) = match start(&program, settings).await {
-        Ok((child, streams, model)) => {
-            let facts = CameraFacts { model: Some(model), encoder: "camera".into(), stamps: StampSource::Sensor };
-            // Nobody to tell: the node ends, and with it this future.
-            let _ = sink.send(CameraEvent::Up(facts)).await;
-            (child, streams)
-        }
+    match find_camera(program()).await {
+        Ok(model) => film(program(), model, settings, sink).await,
+        Err(end) => end,
+    }
+}
+
+async fn film(program: Program, model: String, settings: &CameraSettings, sink: &Sink) -> CameraEnd {
+    let (mut child, mut streams) = match start(program, settings) {
+        Ok(started) => started,
         Err(end) => return end,
     };
+    let facts = CameraFacts { model: Some(model), encoder: "camera".into(), stamps: StampSource::Sensor };
+    // Nobody to tell: the node ends, and with it this future.
+    let _ = sink.send(CameraEvent::Up(facts)).await;
     let ended = tokio::select! {
         ended = child.wait() => Some(ended),
         why = streams.until_one_ends(sink) => match why {
@@ -63,15 +80,10 @@ pub async fn run_program(program: impl Fn() -> Program, settings: &CameraSetting
     CameraEnd::exited(message)
 }
 
-async fn start(
-    program: &impl Fn() -> Program,
-    settings: &CameraSettings,
-) -> Result<(Child, Streams, String), CameraEnd> {
-    let model = find_camera(program()).await?;
+fn start(program: Program, settings: &CameraSettings) -> Result<(Child, Streams), CameraEnd> {
     let streams = Streams::create().map_err(|e| CameraEnd::exited(format!("no pipes for the camera: {e}")))?;
-    let child =
-        program().args(arguments(settings, &streams.paths(), is_pi5())).spawn().map_err(CameraEnd::not_found)?;
-    Ok((child, streams, model))
+    let program = program.args(arguments(settings, &streams.paths(), is_pi5()));
+    Ok((program.spawn().map_err(CameraEnd::not_found)?, streams))
 }
 
 /// The model of the camera that is plugged in, as `rpicam-vid --list-cameras` tells it.

@@ -1,4 +1,9 @@
-//! The ffmpeg that takes pictures from a USB camera, and its two outputs, whichever of them are read how.
+//! The ffmpeg that takes pictures from a USB camera and writes them and their stamps to two FIFOs: read here, as the
+//! camera's own H.264 or, decoded, as one IVF stream for the encoder.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, PipeWriter, Read as _, Write as _};
+use std::time::Duration;
 
 use syncslate_shared::child::{Child, Program};
 use syncslate_shared::manifest::StampSource;
@@ -6,10 +11,6 @@ use syncslate_shared::time::SystemClocks;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::pipe::Receiver;
-
-use std::fs::File;
-use std::io::{self, BufRead as _, PipeWriter, Read as _, Write as _};
-use std::time::Duration;
 
 use super::arguments::{self, Paths};
 use super::index::entry;

@@ -60,7 +60,9 @@ fn parse(line: &str) -> Option<Heard> {
 /// When it fails.
 pub fn publish(port: u16, topic: &str, payload: &[u8], extra: &[&str]) {
     let mut publisher = command("mosquitto_pub");
-    publisher.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic, "-s"]).args(extra);
+    publisher.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic]).args(extra);
+    // It refuses an empty message from its standard input.
+    publisher.arg(if payload.is_empty() { "-n" } else { "-s" });
     let mut child = publisher.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(payload).unwrap();
     let ended = child.wait_with_output().unwrap();

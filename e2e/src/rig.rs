@@ -20,7 +20,6 @@ pub struct Rig {
     pub mqtt: u16,
     /// The page's port; 0 while there is no controller.
     pub http: u16,
-    segment_s: u32,
     nodes: Vec<RigNode>,
     /// Hears everything.
     pub ear: Ear,
@@ -48,38 +47,22 @@ fn address(i: usize) -> Ipv4Addr {
 impl Rig {
     /// A controller alone, with segments of 5 s.
     pub fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let (controller, mqtt, http) = start_controller(folder.path(), &["--mqtt", "127.0.0.1:0"], 5);
-        Self {
-            folder,
-            controller: Some(controller),
-            mqtt,
-            http,
-            segment_s: 5,
-            nodes: Vec::new(),
-            ear: Ear::open(mqtt),
-            _broker: None,
-        }
+        Self::with_controller(&["--mqtt", "127.0.0.1:0"], None)
     }
 
-    /// The same on another broker, at `port`.
+    /// The same on another broker that listens at `port`.
     pub fn on_broker(broker: Process, port: u16) -> Self {
+        let settings = format!("[mqtt]\nexternal = \"mqtt://127.0.0.1:{port}\"\n");
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(file.path(), settings).unwrap();
+        Self::with_controller(&["--config", &file.path().display().to_string()], Some(broker))
+    }
+
+    fn with_controller(args: &[&str], broker: Option<Process>) -> Self {
         let folder = TempDir::new().unwrap();
-        let config = folder.path().join("controller.toml");
-        std::fs::write(&config, format!("[mqtt]\nexternal = \"mqtt://127.0.0.1:{port}\"\n")).unwrap();
-        let config = config.display().to_string();
-        let (controller, mqtt, http) = start_controller(folder.path(), &["--config", &config], 5);
-        assert_eq!(mqtt, port);
-        Self {
-            folder,
-            controller: Some(controller),
-            mqtt,
-            http,
-            segment_s: 5,
-            nodes: Vec::new(),
-            ear: Ear::open(port),
-            _broker: Some(broker),
-        }
+        let (controller, mqtt, http) = start_controller(folder.path(), args);
+        let ear = hear(mqtt);
+        Self { folder, controller: Some(controller), mqtt, http, nodes: Vec::new(), ear, _broker: broker }
     }
 
     /// Adds a node whose camera has these options; it is not started yet.
@@ -221,10 +204,10 @@ impl Rig {
     /// Starts the controller again at the same ports.
     pub fn restart_controller(&mut self) {
         let mqtt = format!("127.0.0.1:{}", self.mqtt);
-        let (controller, _, http) = start_controller(self.folder.path(), &["--mqtt", &mqtt], self.segment_s);
+        let (controller, _, http) = start_controller(self.folder.path(), &["--mqtt", &mqtt]);
         self.controller = Some(controller);
         self.http = http;
-        self.ear = Ear::open(self.mqtt);
+        self.ear = hear(self.mqtt);
     }
 
     /// The controller.
@@ -239,9 +222,16 @@ impl Default for Rig {
     }
 }
 
-fn start_controller(folder: &Path, args: &[&str], segment_s: u32) -> (Process, u16, u16) {
+/// An ear that has heard the controller's first words.
+fn hear(port: u16) -> Ear {
+    let ear = Ear::open(port);
+    ear.wait("the controller's first words", "take/current", |_| Some(()));
+    ear
+}
+
+fn start_controller(folder: &Path, args: &[&str]) -> (Process, u16, u16) {
     let mut program = command(ours("syncslate-controller"));
-    program.args(["--http", "127.0.0.1:0", "--segment-s", &segment_s.to_string()]).args(args);
+    program.args(["--http", "127.0.0.1:0", "--segment-s", "5"]).args(args);
     program.arg("--downloads").arg(folder.join("video_downloads")).arg("--state").arg(folder.join("state"));
     program.arg("--source").arg(folder.join("nodes").join("{ip}/"));
     let process = Process::start(program);

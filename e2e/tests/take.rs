@@ -196,9 +196,10 @@ fn every_wrong_command_is_answered_and_changes_nothing() {
     refuse(&rig, "start", b"A01", &[], "no_nodes");
     refuse(&rig, "stop", b"", &[], "not_rolling");
     refuse(&rig, "mark", b"nothing rolls", &[], "not_rolling");
-    refuse(&rig, "download", b"never_rolled", &[], "unknown_take");
+    refuse(&rig, "download", b"never_rolled", &[], "no_nodes");
     let rig = rig.node("phase_ms=5").up("armed");
-    let idle: [(&str, &[u8], &[&str], &str); 12] = [
+    let idle: [(&str, &[u8], &[&str], &str); 13] = [
+        ("download", b"never_rolled", &[], "unknown_take"),
         ("start", b"two words", &[], "invalid_take_name"),
         ("start", b"../../etc/passwd", &[], "invalid_take_name"),
         ("start", b"-rf", &[], "invalid_take_name"),

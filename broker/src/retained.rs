@@ -66,7 +66,6 @@ impl Retained {
             .collect()
     }
 
-    #[cfg(test)]
     /// Forgets what has expired.
     pub(crate) fn expire(&mut self, now_ms: u64) {
         let before = self.map.len();
@@ -83,7 +82,16 @@ impl Retained {
         }
     }
 
-    #[cfg(test)]
+    /// All, in the order of their topics.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Message> {
+        self.map.values()
+    }
+
+    /// Another number after each change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.map.len()

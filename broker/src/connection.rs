@@ -636,8 +636,3 @@ impl From<Bad> for End {
         End::Bad(bad)
     }
 }
-
-/// Lets the core be broken by a test.
-pub(crate) fn break_router(hub: &Hub) {
-    hub.op(Op::Break);
-}

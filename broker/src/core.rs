@@ -36,8 +36,8 @@ pub(crate) enum Op {
     Unsubscribe(usize, Slot),
     /// The session has ended.
     Release(Link),
-    /// Kill the router, to show that nobody notices.
-    Break,
+    /// Kill the router (or let it hang), to show that nobody notices.
+    Break(bool),
     /// End the thread.
     Stop,
 }
@@ -144,8 +144,12 @@ impl Core {
                 self.router.unsubscribe(&mut entry.tx, slot)
             }),
             Op::Release(link) => self.release(link),
-            Op::Break => {
-                self.router.break_it();
+            Op::Break(hang) => {
+                if hang {
+                    self.router.stick();
+                } else {
+                    self.router.break_it();
+                }
                 Ok(())
             }
             Op::Stop => Ok(()),

@@ -120,14 +120,14 @@ pub async fn start(config: Config) -> Result<Broker, StartError> {
     if let Some(path) = &hub.config.retained_file {
         hub.load().map_err(|e| StartError::Retained(path.clone(), e))?;
     }
-    tokio::spawn(listen::accept(hub.clone(), plain, room.clone(), Way::Plain));
+    tokio::spawn(listen::keep_accepting(hub.clone(), plain, room.clone(), Way::Plain));
     let (tls, websocket) = (
         over_tls.zip(tls).map(|((listener, addr), acceptor)| {
-            tokio::spawn(listen::accept(hub.clone(), listener, room.clone(), Way::Tls(acceptor)));
+            tokio::spawn(listen::keep_accepting(hub.clone(), listener, room.clone(), Way::Tls(acceptor)));
             addr
         }),
         over_http.map(|(listener, addr)| {
-            tokio::spawn(listen::accept(hub.clone(), listener, room.clone(), Way::Websocket));
+            tokio::spawn(listen::keep_accepting(hub.clone(), listener, room.clone(), Way::Websocket));
             addr
         }),
     );
@@ -198,10 +198,10 @@ impl Broker {
         let _ = tokio::task::spawn_blocking(move || hub.save(0)).await;
     }
 
-    /// Kills the router by one of rumqttd's own faults, as a test of what then happens.
+    /// Kills the router by one of rumqttd's own faults, or lets it hang, as a test of what then happens.
     #[doc(hidden)]
-    pub fn break_router(&self) {
-        connection::break_router(&self.hub);
+    pub fn break_router(&self, hang: bool) {
+        self.hub.op(crate::core::Op::Break(hang));
     }
 }
 

@@ -8,10 +8,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::StartError;
 use crate::connection;
+use crate::event::Event;
 use crate::hub::Hub;
 use crate::websocket;
 
@@ -42,8 +43,23 @@ pub(crate) async fn bind_some(listen: Option<SocketAddr>) -> Result<Option<(TcpL
     }
 }
 
-/// Accepts until the broker stops.
-pub(crate) async fn accept(hub: Arc<Hub>, listener: TcpListener, room: Arc<Semaphore>, way: Way) {
+/// Accepts until the broker stops. Should accepting itself fail by a fault of ours, it begins again on the same port.
+pub(crate) async fn keep_accepting(hub: Arc<Hub>, listener: TcpListener, room: Arc<Semaphore>, way: Way) {
+    let listener = Arc::new(listener);
+    loop {
+        let task = tokio::spawn(accept(hub.clone(), listener.clone(), room.clone(), way.clone()));
+        match task.await {
+            Err(failed) if failed.is_panic() => {
+                error!("accepting connections has failed and begins again");
+                let why = "accepting connections had failed".to_owned();
+                hub.event(Event::Restarted { why, took: Duration::ZERO });
+            }
+            _ => return,
+        }
+    }
+}
+
+async fn accept(hub: Arc<Hub>, listener: Arc<TcpListener>, room: Arc<Semaphore>, way: Way) {
     let mut stop = hub.stopping.subscribe();
     loop {
         let accepted = tokio::select! {

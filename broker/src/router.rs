@@ -165,6 +165,20 @@ impl Router {
     }
 }
 
+impl Router {
+    /// Makes the router wait for ever, for tests: kept busy for a moment with one link's packets, it then finds the
+    /// buffer of another link locked.
+    pub(crate) fn stick(&mut self) {
+        let Ok((mut busy, _rx)) = self.open() else { return };
+        let Ok((mut locked, _rx)) = self.open() else { return };
+        let packet = || Publish::new(Bytes::from_static(b"f/0"), Bytes::new(), false);
+        busy.buffer().extend((0..200_000).map(|_| Packet::Publish(packet(), None)));
+        let _ = kick(&mut busy);
+        let _ = kick(&mut locked);
+        std::mem::forget(locked.buffer());
+    }
+}
+
 fn open(opener: &mpsc::Sender<String>, opened: &mpsc::Receiver<Opened>, id: String) -> Result<(LinkTx, LinkRx), Gone> {
     opener.send(id).map_err(|_| Gone::Dead)?;
     match opened.recv_timeout(PATIENCE) {

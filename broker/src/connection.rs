@@ -535,7 +535,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
                 self.hub.remove_filter(link, filter, slot);
                 0
             }
-            // rumqttd leaves the UNSUBSCRIBE of an unknown filter unanswered (router/routing.rs:704).
+            // rumqttd leaves the UNSUBSCRIBE of an unknown filter unanswered (router/routing.rs:720).
             _ => 0x11,
         }
     }

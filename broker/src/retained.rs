@@ -1,7 +1,7 @@
 //! The retained messages, owned by the guard.
 //!
 //! Pure. rumqttd cuts what a new subscriber gets to 200 messages, lets a NON-retained empty publish delete
-//! (`router/routing.rs:1239`), sends nothing on a second subscribe (`:946`) and forgets all when it ends; here all of a
+//! (`router/routing.rs:1230`), sends nothing on a second subscribe (`:967`) and forgets all when it ends; here all of a
 //! filter's messages are found, in the order of their topics, on every subscribe.
 
 use std::collections::BTreeMap;

@@ -32,6 +32,7 @@ pub struct RigNode {
     /// Its address.
     pub ip: Ipv4Addr,
     camera: String,
+    picture: [&'static str; 3],
     settings: String,
     /// Its program; `None` while it is off.
     pub process: Option<Process>,
@@ -69,13 +70,20 @@ impl Rig {
     pub fn node(mut self, options: &str) -> Self {
         let ip = address(self.nodes.len() + 1);
         let (camera, cable) = (format!("test:{options}"), Cable::to(self.mqtt));
-        self.nodes.push(RigNode { ip, camera, settings: String::new(), process: None, cable });
+        let picture = ["640", "360", "1M"];
+        self.nodes.push(RigNode { ip, camera, picture, settings: String::new(), process: None, cable });
         self
     }
 
     /// Gives the last added node a settings file.
     pub fn with(mut self, settings: &str) -> Self {
         self.nodes.last_mut().unwrap().settings = settings.into();
+        self
+    }
+
+    /// Gives the last added node's camera another width, height and bit rate.
+    pub fn sized(mut self, picture: [&'static str; 3]) -> Self {
+        self.nodes.last_mut().unwrap().picture = picture;
         self
     }
 
@@ -115,7 +123,9 @@ impl Rig {
             "--broker",
             &node.cable.addr().to_string(),
         ]);
-        program.args(["--camera", &node.camera, "--width", "640", "--height", "360", "--fps", "30", "--bitrate", "1M"]);
+        let [width, height, bitrate] = node.picture;
+        program.args(["--camera", &node.camera, "--fps", "30"]);
+        program.args(["--width", width, "--height", height, "--bitrate", bitrate]);
         program.arg("--videos").arg(videos).arg("--config").arg(settings);
         node.process = Some(Process::start(program));
     }

@@ -288,6 +288,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
                 None => break,
             }
         }
+        if self.input.is_empty() && self.input.capacity() > 2 * UNSENT {
+            self.input = BytesMut::new();
+        }
         self.held.session.fill(self.version, &mut self.output, self.hub.now_ms());
         let readable = self.may_read();
         let writable = !self.output.is_empty() || self.unflushed;

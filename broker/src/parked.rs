@@ -8,8 +8,10 @@ use tokio::time::sleep_until;
 
 use crate::codec::Will;
 use crate::connection::will_message;
+use crate::event::Event;
 use crate::hub::{Held, Hub, Note, Takeover};
-use crate::outlet;
+use crate::outlet::{self, Outcome};
+use crate::session::Offer;
 
 /// A client that is not connected. It still owns its client id until its session ends.
 pub(crate) struct Absent {
@@ -54,9 +56,15 @@ impl Absent {
         let ended = crate::clock::timer() + Duration::from_secs(u64::from(expiry));
         let will_at = crate::clock::timer() + Duration::from_secs(u64::from(delay));
         let mut stop = self.hub.stopping.subscribe();
+        let mut told = false;
         loop {
             tokio::select! {
-                _ = outlet::next(&self.hub, &mut held) => {}
+                outcome = outlet::next(&self.hub, &mut held) => {
+                    let lost = matches!(outcome, Outcome::Message(Offer::Dropped | Offer::Overflow));
+                    if lost && !std::mem::replace(&mut told, true) {
+                        self.hub.event(Event::Slow { client: self.client.clone(), closed: false });
+                    }
+                }
                 note = self.notes.recv() => match note {
                     Some(Note::Takeover(takeover)) => return self.hand_over(held, will, expiry, takeover),
                     Some(Note::Routed(..)) => {}

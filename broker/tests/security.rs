@@ -138,6 +138,25 @@ async fn retained_messages_are_on_disk_soon_without_a_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_changes_all_the_time_is_written_with_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("retained");
+    let rig = Rig::with(|c| {
+        c.retained_file = Some(file.clone());
+        c.save_every = std::time::Duration::from_millis(5);
+        c.seldom_saved = vec!["status/".to_owned()];
+    })
+    .await;
+    rig.raw_retain("status/1", "online").await;
+    rig.raw_retain("take/current", "idle").await;
+    rig::wait_for("the file", async || file.exists()).await;
+    rig.raw_retain("status/2", "online").await;
+    rig.broker.stop().await;
+    let rig = Rig::with(|c| c.retained_file = Some(file.clone())).await;
+    assert_eq!(rig.broker.stats().retained, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn websockets_carry_mqtt_and_foreign_pages_are_refused() {
     use futures_util::{SinkExt, StreamExt};
     use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};

@@ -211,20 +211,20 @@ impl Hub {
         link.await.ok()
     }
 
-    /// Takes a client id. What was its owner before gives up its session, or ends it if `clean`.
+    /// Takes a client id (with its account). What was its owner before gives up its session, or ends it if `clean`.
     pub(crate) async fn attach(
         &self,
-        client: &str,
+        key: &str,
         clean: bool,
     ) -> (Option<Box<Held>>, u64, mpsc::UnboundedReceiver<Note>) {
         let (tx, notes) = mpsc::unbounded_channel();
         let number = self.number();
         let owner = Owner { number, notes: tx };
-        let before = lock(&self.owners).insert(client.to_owned(), owner);
+        let before = lock(&self.owners).insert(key.to_owned(), owner);
         let Some(before) = before else {
             return (None, number, notes);
         };
-        debug!(client, "another connection with the same client id takes over");
+        debug!(key, "another connection with the same client id takes over");
         let (reply, held) = oneshot::channel();
         if before.notes.send(Note::Takeover(Takeover { clean, reply })).is_err() {
             return (None, number, notes);
@@ -234,15 +234,15 @@ impl Hub {
     }
 
     /// A sender of notes to the owner of a client id, for messages that it publishes.
-    pub(crate) fn notes(&self, client: &str, number: u64) -> Option<mpsc::UnboundedSender<Note>> {
-        lock(&self.owners).get(client).filter(|o| o.number == number).map(|o| o.notes.clone())
+    pub(crate) fn notes(&self, key: &str, number: u64) -> Option<mpsc::UnboundedSender<Note>> {
+        lock(&self.owners).get(key).filter(|o| o.number == number).map(|o| o.notes.clone())
     }
 
     /// Gives a client id free, unless another connection has it already.
-    pub(crate) fn detach(&self, client: &str, number: u64) {
+    pub(crate) fn detach(&self, key: &str, number: u64) {
         let mut owners = lock(&self.owners);
-        if owners.get(client).is_some_and(|o| o.number == number) {
-            owners.remove(client);
+        if owners.get(key).is_some_and(|o| o.number == number) {
+            owners.remove(key);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::session::Offer;
 pub(crate) struct Absent {
     pub(crate) hub: Arc<Hub>,
     pub(crate) client: String,
+    pub(crate) key: String,
     pub(crate) number: u64,
     pub(crate) notes: mpsc::UnboundedReceiver<Note>,
 }
@@ -75,7 +76,7 @@ impl Absent {
                     self.publish(will.take(), &held);
                     return self.end(held);
                 }
-                _ = stop.wait_for(|s| *s) => return self.hub.detach(&self.client, self.number),
+                _ = stop.wait_for(|s| *s) => return self.hub.detach(&self.key, self.number),
             }
         }
     }
@@ -88,7 +89,7 @@ impl Absent {
     }
 
     fn end(self, held: Held) {
-        self.hub.detach(&self.client, self.number);
+        self.hub.detach(&self.key, self.number);
         self.hub.end(held);
     }
 }

@@ -80,6 +80,21 @@ async fn what_is_not_allowed_goes_nowhere_and_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_over_a_client_of_another_account() {
+    let rig = Rig::with(with_accounts).await;
+    let mut node = login(&rig, "node").await;
+    let mut viewer = Raw::open(rig.addr).await;
+    viewer.send(&connect_as("node", "viewer", "secret")).await;
+    assert_eq!(viewer.packet().await, [0x20, 2, 0, 0]);
+    node.send(&[0xc0, 0]).await;
+    assert_eq!(node.packet().await, [0xd0, 0]);
+    login(&rig, "node").await;
+    node.closed().await;
+    viewer.send(&[0xc0, 0]).await;
+    assert_eq!(viewer.packet().await, [0xd0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tls_with_a_name_and_with_an_address() {
     let dir = tempfile::tempdir().unwrap();
     let tls = rig::certificate(dir.path());

@@ -489,8 +489,10 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 async fn read_some<S: AsyncRead>(read: &mut ReadHalf<S>, input: &mut BytesMut) -> std::io::Result<usize> {
     // Memory for the first bytes only; a large packet gets more as its bytes come, never as they are announced.
-    let room = if input.is_empty() { 2048 } else { input.len().clamp(2048, 1 << 20) };
-    input.reserve(room);
+    let room = input.len().clamp(2048, 1 << 20);
+    if input.capacity() - input.len() < room / 4 {
+        input.reserve(room);
+    }
     read.read_buf(input).await
 }
 

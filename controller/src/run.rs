@@ -26,7 +26,8 @@ use crate::embedded::Embedded;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fetch::Part;
 use crate::journal::Journal;
-use crate::rsync::Source;
+use crate::room::Room;
+use crate::rsync::Rsync;
 use crate::settings::{BrokerChoice, Settings};
 use crate::snapshot::{News, Snapshot};
 use crate::store::Store;
@@ -87,8 +88,14 @@ impl Controller {
         let (broker, mqtt) = open_broker(&settings, &inbox, &mut tasks).await?;
         let link = open_link(&settings, mqtt.clone(), &inbox, &mut tasks);
         watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
-        let desk =
-            Desk::new(journal, DeskSettings { segment_s: settings.segment_s, parallel: settings.parallel, notices });
+        let desk_settings = DeskSettings {
+            segment_s: settings.segment_s,
+            parallel: settings.parallel,
+            patience: settings.patience,
+            pending: store.queue(),
+            notices,
+        };
+        let desk = Desk::new(journal, desk_settings);
         let (snapshots, snapshot) = watch::channel(Arc::new(desk.snapshot(inbox.now().wall)));
         let (news, _) = broadcast::channel(256);
         let (requests, asked) = mpsc::channel(64);
@@ -101,7 +108,8 @@ impl Controller {
             news,
             answers: BTreeMap::new(),
             tasks,
-            source: settings.source,
+            rsync: settings.rsync,
+            room: Room::new(settings.reserve),
             downloads: settings.downloads,
         };
         let (stop, stopped) = oneshot::channel();
@@ -259,7 +267,8 @@ struct Hands {
     news: broadcast::Sender<News>,
     answers: BTreeMap<u64, oneshot::Sender<CommandResult>>,
     tasks: JoinSet<()>,
-    source: Source,
+    rsync: Rsync,
+    room: Room,
     downloads: PathBuf,
 }
 
@@ -269,6 +278,15 @@ impl Hands {
         while self.tasks.try_join_next().is_some() {}
         match effect {
             Effect::Keep(_) => {}
+            Effect::KeepQueue(pending) => {
+                self.turn += 1;
+                let (store, turn) = (Arc::clone(&self.store), self.turn);
+                self.tasks.spawn_blocking(move || {
+                    if let Err(why) = store.keep_queue(turn, &pending) {
+                        tracing::warn!("{why}");
+                    }
+                });
+            }
             Effect::Say { topic, payload } => {
                 self.tell(topic.to_string(), String::from_utf8_lossy(&payload).into_owned());
                 self.link.say(&topic, payload);
@@ -277,8 +295,9 @@ impl Hands {
             Effect::Answer { asker, result } => self.answer(asker, *result),
             Effect::News { topic, json } => self.tell(topic, json),
             Effect::List { nodes } => self.list(nodes),
-            Effect::Fetch { take, ip, without } => {
-                self.fetch(Part { source: self.source.clone(), downloads: self.downloads.clone(), take, ip, without });
+            Effect::Fetch { take, ip, without, delete } => {
+                let (rsync, room, downloads) = (self.rsync.clone(), self.room.clone(), self.downloads.clone());
+                self.fetch(Part { rsync, room, downloads, take, ip, without, delete });
             }
             Effect::Note(line) => tracing::info!("{line}"),
             Effect::Warn(line) => tracing::warn!("{line}"),
@@ -316,9 +335,10 @@ impl Hands {
     }
 
     fn list(&mut self, nodes: Vec<std::net::Ipv4Addr>) {
-        let (inbox, source) = (self.inbox.clone(), self.source.clone());
+        let (inbox, rsync) = (self.inbox.clone(), self.rsync.clone());
         self.tasks.spawn(async move {
-            let listings = join_all(nodes.into_iter().map(async |ip| (ip, source.list(ip).await))).await;
+            let list = async |ip| (ip, rsync.list(ip).await.map_err(|broken| broken.why));
+            let listings = join_all(nodes.into_iter().map(list)).await;
             inbox.put(Event::Listed(listings.into_iter().collect())).await;
         });
     }

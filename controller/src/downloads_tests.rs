@@ -114,7 +114,7 @@ fn everything_is_what_is_not_here() {
     let (a1, b1, b2) = (file("A", 1, 0), file("B", 1, 0), file("B", 2, 0));
     let entry = |f: &RemoteFile, bytes| NodeFiles {
         ip: ip(1),
-        files: vec![FileEntry { name: f.name.clone(), bytes }],
+        files: vec![FileEntry { name: f.name.clone(), bytes, custody: None }],
     };
     let summary = |take: &str, node| TakeSummary {
         take: name(take),

@@ -57,6 +57,7 @@ impl Part {
         if !proven.damaged.is_empty() {
             proven = self.mend(&work, proven, &lock, fetched.progress, &told).await?;
         }
+        drop_damaged(&folder, &files);
         if let Some(file) = fetched.guarded.first() {
             return Err(Broken::for_good(format!(
                 "{} was fetched and proven before, but {} now has another one of {} bytes: nothing was overwritten\n\nhint: look at both, and move the one here away if the node's is right",
@@ -166,7 +167,7 @@ impl Part {
         let mut aside = Vec::new();
         for damaged in &found.damaged {
             tracing::warn!("{}: it is set aside and fetched once more", damaged.told(folder));
-            let (here, kept) = (folder.join(&damaged.file), folder.join(format!(".{}.damaged", damaged.file)));
+            let (here, kept) = (folder.join(&damaged.file), aside_name(folder, &damaged.file));
             fs::rename(&here, &kept).map_err(|e| format!("cannot set {} aside: {e}", here.display()))?;
             aside.push((kept, here));
         }
@@ -181,15 +182,15 @@ impl Part {
         fetched?;
         let proven = work.prove(progress, told).await?;
         if let Some(damaged) = proven.damaged.first() {
+            for (kept, here) in &aside {
+                let _ = fs::rename(kept, here);
+            }
             let why = format!(
                 "{}; fetched again it is the same: the copy on {} has changed\n\nhint: what is here is what can be had of it; play it, and move it away to try again",
                 damaged.told(folder),
                 self.ip
             );
             return Err(Broken::for_good(why));
-        }
-        for (kept, _) in &aside {
-            let _ = fs::remove_file(kept);
         }
         Ok(Proven { mended: found.damaged.into_iter().map(|damaged| damaged.file).collect(), ..proven })
     }
@@ -359,6 +360,18 @@ fn salvage(folder: &Path) {
         if let Err(e) = done {
             tracing::warn!("{} was left by a transfer that was killed and cannot be used: {e}", entry.path().display());
         }
+    }
+}
+
+/// Where a damaged file waits until the one that was fetched anew is proven.
+fn aside_name(folder: &Path, file: &str) -> PathBuf {
+    folder.join(format!(".{file}.damaged"))
+}
+
+/// All is proven: what was damaged is of no use any more.
+fn drop_damaged(folder: &Path, files: &[RemoteFile]) {
+    for file in files {
+        let _ = fs::remove_file(aside_name(folder, &file.name));
     }
 }
 

@@ -33,6 +33,7 @@ pub mod size;
 pub mod snapshot;
 pub mod store;
 pub mod takes;
+pub mod trash;
 pub mod wanted;
 pub mod web;
 

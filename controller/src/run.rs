@@ -31,8 +31,10 @@ use crate::rsync::Rsync;
 use crate::settings::{BrokerChoice, Settings};
 use crate::snapshot::{News, Snapshot};
 use crate::store::Store;
+use crate::trash;
 
 const TICK: Duration = Duration::from_millis(250);
+const HOUR: Duration = Duration::from_secs(3600);
 /// Events that wait; who makes more waits with them.
 const QUEUE: usize = 1024;
 /// The disk gets this long for the journal; the cameras do not wait longer for it.
@@ -88,6 +90,7 @@ impl Controller {
         let (broker, mqtt) = open_broker(&settings, &inbox, &mut tasks).await?;
         let link = open_link(&settings, mqtt.clone(), &inbox, &mut tasks);
         watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
+        tasks.spawn(empty_trash(settings.downloads.clone(), inbox.clone()));
         let desk_settings = DeskSettings {
             segment_s: settings.segment_s,
             parallel: settings.parallel,
@@ -198,6 +201,22 @@ fn watch_shelf(folder: PathBuf, inbox: &Inbox, tasks: &mut JoinSet<()>) {
             inbox.put(Event::Library(list)).await;
         }
     });
+}
+
+/// Deletes for good what has lain in the trash long enough, for ever.
+async fn empty_trash(downloads: PathBuf, inbox: Inbox) {
+    let mut hours = tokio::time::interval(HOUR);
+    loop {
+        hours.tick().await;
+        let (downloads, now) = (downloads.clone(), inbox.now().wall);
+        let work = tokio::task::spawn_blocking(move || trash::empty(&downloads, now, trash::KEEP));
+        for outcome in work.await.unwrap_or_default() {
+            match outcome {
+                Ok(gone) => tracing::info!("{} has lain in the trash for a week and is deleted", gone.display()),
+                Err(why) => tracing::warn!("{why}"),
+            }
+        }
+    }
 }
 
 struct Loop {

@@ -74,6 +74,29 @@ export function controls(view) {
     if (download.hasAttribute("aria-busy")) return;
     send("download", download.dataset.take ? { take: download.dataset.take } : {}, download);
   });
+  const cleanup = at("cleanup");
+  const deleting = confirmed(cleanup, texts.cleanupAgain, () => changed);
+  cleanup?.addEventListener("click", () => {
+    if (cleanup.hasAttribute("aria-busy") || !deleting.press()) return;
+    send("download", { take: cleanup.dataset.take, delete_after_verify: true }, cleanup);
+  });
+  const discard = at("discard");
+  const discarding = confirmed(discard, texts.discardAgain, () => changed);
+  discard?.addEventListener("click", async () => {
+    if (!discarding.press()) return;
+    const take = discard.dataset.take;
+    try {
+      const response = await fetch(`/api/takes/${take}/delete`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ confirm: take }),
+      });
+      const result = await response.json();
+      say(result.error ? sentence(result.error.message) : texts.discarded, Boolean(result.error));
+    } catch {
+      say(texts.noAnswer, true);
+    }
+  });
   if (!start) return () => {};
 
   take.addEventListener("input", () => {

@@ -3,13 +3,14 @@
 //! Commands from MQTT and from the page come through the same function here, and each is answered.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use syncslate_shared::command::{Command, ErrorCode, Refusal, Wish};
 use syncslate_shared::protocol::{ControllerStatus, Presence};
 use syncslate_shared::time::Wall;
 use syncslate_shared::topic::Topic;
 
-use crate::downloads::{Around, Downloads, Wished};
+use crate::downloads::{Around, Downloads, Pending, Wished};
 use crate::echo::Echoes;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fleet::Fleet;
@@ -27,6 +28,10 @@ pub struct DeskSettings {
     pub segment_s: u32,
     /// How many nodes may send footage at once.
     pub parallel: usize,
+    /// A part of a download that has got nowhere for so long is given up.
+    pub patience: Duration,
+    /// Parts of downloads that a restart broke off.
+    pub pending: Vec<Pending>,
     /// What the operator should know for as long as the program runs.
     pub notices: Vec<String>,
 }
@@ -51,7 +56,7 @@ impl Desk {
         Self {
             takes: Takes::new(journal, settings.segment_s),
             fleet: Fleet::new(roster),
-            downloads: Downloads::new(settings.parallel),
+            downloads: Downloads::new(settings.parallel, settings.patience, settings.pending),
             library: Vec::new(),
             echoes: Echoes::default(),
             notices: settings.notices,
@@ -87,7 +92,7 @@ impl Desk {
                 self.downloads.progress(&take, ip, progress);
                 Vec::new()
             }
-            Event::Fetched { take, ip, outcome } => self.downloads.fetched(&take, ip, outcome),
+            Event::Fetched { take, ip, outcome } => self.downloads.fetched(now.mono, &take, ip, outcome),
             Event::Library(library) => self.shelved(library),
             Event::Up => {
                 self.echoes.forget();
@@ -125,6 +130,12 @@ impl Desk {
         }
     }
 
+    /// For tests of what needs them.
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> (&Takes, &Fleet) {
+        (&self.takes, &self.fleet)
+    }
+
     fn message(&mut self, now: Now, topic: &str, payload: &[u8], retain: bool) -> Vec<Effect> {
         if let Some(word) = topic.strip_prefix("cmd/").or_else(|| (topic == "cmd").then_some("")) {
             return match Topic::parse(topic) {
@@ -154,7 +165,8 @@ impl Desk {
     fn command(&mut self, now: Now, asker: Asker, command: Command) -> Vec<Effect> {
         let outcome = match command.wish.clone() {
             Ok(Wish::Download { take, nodes, delete_after_verify }) => {
-                match self.download(Wished { asker, command: command.clone(), take, nodes }, delete_after_verify) {
+                let delete = delete_after_verify;
+                match self.download(Wished { asker, command: command.clone(), take, nodes, delete }) {
                     // It is answered when the nodes have said what they have.
                     Ok(effects) => return effects,
                     Err(refusal) => Err(refusal),
@@ -192,11 +204,11 @@ impl Desk {
         }
     }
 
-    fn download(&mut self, wished: Wished, delete: bool) -> Result<Vec<Effect>, Refusal> {
-        if delete {
+    fn download(&mut self, wished: Wished) -> Result<Vec<Effect>, Refusal> {
+        if wished.delete && wished.take.is_none() {
             return Err(Refusal::new(
                 ErrorCode::Malformed,
-                "field `delete_after_verify`: deleting after verification is not there yet: nothing was deleted",
+                "field `delete_after_verify`: footage is only deleted of a take that is named: nothing was deleted",
             ));
         }
         let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };

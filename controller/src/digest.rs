@@ -21,7 +21,11 @@ pub async fn sha256_of(path: PathBuf) -> Result<String, String> {
     digest.map_err(|e| failed(&e))
 }
 
-fn hash(path: &Path) -> std::io::Result<String> {
+/// The same on the thread that asks.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn hash(path: &Path) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK];

@@ -2,19 +2,21 @@
 //!
 //! A wish is first looked into (all nodes are asked what they have, one look at a time for all wishes that wait), then
 //! answered; its parts, one for each node, wait in the queue. A part does not start while its node still writes the
-//! take, nor while another part of that node is on its way.
+//! take, nor while another part of that node is on its way. One that breaks for a reason that may pass waits in the
+//! queue for its next try, each time longer, until it has got nowhere for too long.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use syncslate_shared::command::{Command, ErrorCode, Refusal};
 use syncslate_shared::protocol::{Download, DownloadState, NodeDownload};
 use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Mono;
 use syncslate_shared::topic::Topic;
 
-use crate::event::{Asker, Effect, Fetched, Listings, Now, Progress};
+use crate::event::{Asker, Broken, Effect, Fetched, Listings, Now, Progress};
 use crate::fleet::Fleet;
 use crate::snapshot::TakeSummary;
 use crate::takes::Takes;
@@ -24,6 +26,10 @@ use crate::wanted::{self, Wanted};
 const SAY_EVERY: Duration = Duration::from_millis(200);
 /// Downloads that are remembered; those that ended longest ago go first.
 const MAX_JOBS: usize = 100;
+/// A broken part is tried again after this time, then after twice as much and so on.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// But not after more: somebody may stand there and wait for the network.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// Wishes that wait for an answer; who asks faster than nodes can be listed is turned away.
 const MAX_WISHES: usize = 32;
 
@@ -38,6 +44,8 @@ pub struct Wished {
     pub take: Option<TakeName>,
     /// Only these nodes; `None` for all.
     pub nodes: Option<Vec<Ipv4Addr>>,
+    /// Delete the nodes' copies once they are proven equal.
+    pub delete: bool,
 }
 
 /// What the downloads need to know of the rest.
@@ -51,24 +59,79 @@ pub struct Around<'a> {
     pub library: &'a [TakeSummary],
 }
 
+/// A part that has not come to its end: what a restart goes on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The take.
+    pub take: TakeName,
+    /// The node.
+    pub ip: Ipv4Addr,
+    /// Delete the node's copies at the end.
+    pub delete: bool,
+}
+
 /// The queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Downloads {
     parallel: usize,
+    /// A part that has got nowhere for so long is given up.
+    patience: Duration,
     /// Oldest first.
     jobs: Vec<Job>,
     /// Wishes that the look under way will answer; `None` when none is.
     looking: Option<Vec<Wished>>,
     /// Wishes that came in meanwhile.
     waiting: Vec<Wished>,
+    /// What was kept last for a restart.
+    kept: Vec<Pending>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct Job {
     take: TakeName,
-    parts: BTreeMap<Ipv4Addr, NodeDownload>,
+    parts: BTreeMap<Ipv4Addr, Part>,
     said: Option<Mono>,
     unsaid: Unsaid,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Part {
+    shown: NodeDownload,
+    /// Delete the node's copies at the end.
+    delete: bool,
+    /// Whether the transfer under way will do that: it may have been wished after its start.
+    deleting: bool,
+    /// How it stands with its tries.
+    tries: Tries,
+}
+
+/// The tries of a part since it last came further than ever before.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Tries {
+    /// How far it ever came, in bytes.
+    most: u64,
+    failed: u32,
+    /// When the first of them failed.
+    since: Option<Mono>,
+    /// The next one starts no earlier.
+    due: Option<Mono>,
+}
+
+impl Tries {
+    fn came_to(&mut self, bytes: u64) {
+        if bytes > self.most {
+            *self = Self { most: bytes, ..Self::default() };
+        }
+    }
+
+    /// How long to wait for the next try; `None` when there is none.
+    fn broke(&mut self, now: Mono, patience: Duration) -> Option<Duration> {
+        let since = *self.since.get_or_insert(now);
+        let delay = FIRST_DELAY.saturating_mul(1 << self.failed.min(10)).min(LONGEST_DELAY);
+        self.failed += 1;
+        self.due = Some(now + delay);
+        (now.since(since) + delay <= patience).then_some(delay)
+    }
 }
 
 /// What has not been told yet.
@@ -80,9 +143,22 @@ enum Unsaid {
 }
 
 impl Downloads {
-    /// An empty queue that lets `parallel` nodes send at once.
-    pub fn new(parallel: usize) -> Self {
-        Self { parallel: parallel.max(1), jobs: Vec::new(), looking: None, waiting: Vec::new() }
+    /// An empty queue that lets `parallel` nodes send at once, and gives a part up that got nowhere for `patience`.
+    /// It begins with what was `kept` before a restart.
+    pub fn new(parallel: usize, patience: Duration, kept: Vec<Pending>) -> Self {
+        let mut downloads = Self {
+            parallel: parallel.max(1),
+            patience,
+            jobs: Vec::new(),
+            looking: None,
+            waiting: Vec::new(),
+            kept: kept.clone(),
+        };
+        for Pending { take, ip, delete } in kept {
+            let parts = BTreeMap::from([(ip, wanted::queued(&[]))]);
+            downloads.enqueue(Wanted { take, newest: None, parts }, delete);
+        }
+        downloads
     }
 
     /// Takes a wish in; it is answered when the nodes have been asked.
@@ -106,10 +182,10 @@ impl Downloads {
                 Some(Effect::Warn(format!("{ip} could not be asked for its footage: {}", listing.as_ref().err()?)))
             })
             .collect();
-        for Wished { asker, command, take, nodes } in self.looking.take().unwrap_or_default() {
+        for Wished { asker, command, take, nodes, delete } in self.looking.take().unwrap_or_default() {
             let outcome = wanted::choose(take.as_ref(), nodes.as_deref(), listings, around).map(|wanted| {
                 let about = wanted.iter().rev().find_map(|w| take.as_ref().and(w.newest.clone()));
-                wanted.into_iter().for_each(|wanted| self.enqueue(wanted));
+                wanted.into_iter().for_each(|wanted| self.enqueue(wanted, delete));
                 about
             });
             effects.push(Effect::Answer { asker, result: Box::new(command.answer(outcome, now.wall)) });
@@ -121,36 +197,56 @@ impl Downloads {
     /// A part went on.
     pub fn progress(&mut self, take: &TakeName, ip: Ipv4Addr, progress: Progress) {
         let Some((job, part)) = self.running(take, ip) else { return };
-        part.files = progress.files;
-        part.bytes = progress.bytes;
-        part.total_bytes = progress.total_bytes;
-        part.verified = progress.verified;
+        part.tries.came_to(progress.bytes);
+        part.shown.files = progress.files;
+        part.shown.bytes = progress.bytes;
+        part.shown.total_bytes = progress.total_bytes;
+        part.shown.verified = progress.verified;
         *job = (*job).max(Unsaid::Bytes);
     }
 
     /// A part ended.
-    pub fn fetched(&mut self, take: &TakeName, ip: Ipv4Addr, outcome: Fetched) -> Vec<Effect> {
+    pub fn fetched(&mut self, now: Mono, take: &TakeName, ip: Ipv4Addr, outcome: Fetched) -> Vec<Effect> {
+        let patience = self.patience;
         let Some((unsaid, part)) = self.running(take, ip) else { return Vec::new() };
         *unsaid = Unsaid::State;
-        let (state, error) = match outcome {
-            Ok(remark) => (DownloadState::Done, remark),
-            Err(error) => (DownloadState::Failed, Some(error)),
-        };
-        part.state = state;
-        part.error.clone_from(&error);
         let line = format!("the footage of {take} from {ip}");
+        let (state, error) = match outcome {
+            Ok(_) if part.delete && !part.deleting => (DownloadState::Queued, None),
+            Ok(remark) => (DownloadState::Done, remark),
+            Err(Broken { why, again: false }) => (DownloadState::Failed, Some(why)),
+            Err(Broken { why, again: true }) => match part.tries.broke(now, patience) {
+                Some(delay) => {
+                    part.shown.state = DownloadState::Queued;
+                    part.shown.error = Some(format!("{why}\n\ntried again in {} s", delay.as_secs()));
+                    let line = format!("{line} is tried again in {} s: {why}", delay.as_secs());
+                    return vec![Effect::Warn(line)];
+                }
+                None => {
+                    let why = format!("{why}\n\ngiven up after {} tries", part.tries.failed);
+                    (DownloadState::Failed, Some(why))
+                }
+            },
+        };
+        part.shown.state = state;
+        part.shown.error.clone_from(&error);
+        let shown = &part.shown;
         vec![match (state, error) {
-            (DownloadState::Done, None) => Effect::Note(format!(
-                "{line} is here: {} files, {} bytes, {} verified",
-                part.files, part.bytes, part.verified
+            (DownloadState::Done, remark) => Effect::Note(format!(
+                "{line} is here: {} files, {} bytes, {} verified{}",
+                shown.files,
+                shown.bytes,
+                shown.verified,
+                remark.map(|remark| format!("; {remark}")).unwrap_or_default()
             )),
+            (DownloadState::Queued, _) => Effect::Note(format!("{line} is here; the node's copies go next")),
             (_, why) => Effect::Warn(format!("{line}: {}", why.unwrap_or_default())),
         }]
     }
 
     /// Starts what can start, and says what is due.
     pub fn go_on(&mut self, now: Mono, around: Around<'_>) -> Vec<Effect> {
-        let mut effects = self.start_parts(around);
+        let mut effects = self.start_parts(now, around);
         for job in &mut self.jobs {
             let due = job.said.is_none_or(|said| now.since(said) >= SAY_EVERY);
             if job.unsaid == Unsaid::State || (job.unsaid == Unsaid::Bytes && due) {
@@ -158,6 +254,11 @@ impl Downloads {
                 job.said = Some(now);
                 effects.push(Effect::say(Topic::Progress(job.take.clone()), &job.view()));
             }
+        }
+        let pending: Vec<_> = self.jobs.iter().flat_map(Job::pending).collect();
+        if pending != self.kept {
+            self.kept.clone_from(&pending);
+            effects.push(Effect::KeepQueue(pending));
         }
         effects
     }
@@ -178,16 +279,23 @@ impl Downloads {
         vec![Effect::List { nodes }]
     }
 
-    fn enqueue(&mut self, wanted: Wanted) {
+    fn enqueue(&mut self, wanted: Wanted, delete: bool) {
         let mut parts = BTreeMap::new();
         if let Some(at) = self.jobs.iter().position(|job| job.take == wanted.take) {
             // The same take again: what is under way goes on, the rest begins anew; it counts as the newest.
             parts = self.jobs.remove(at).parts;
         }
-        for (ip, part) in wanted.parts {
-            let busy = |old: &NodeDownload| matches!(old.state, DownloadState::Queued | DownloadState::Running);
-            if !parts.get(&ip).is_some_and(busy) {
-                parts.insert(ip, part);
+        for (ip, shown) in wanted.parts {
+            match parts.get_mut(&ip) {
+                Some(Part { shown, .. }) if shown.state == DownloadState::Running && !delete => {}
+                Some(Part { shown, delete: old, tries, .. }) if shown.state == DownloadState::Queued => {
+                    // Somebody wishes it now: there is no waiting for its next try.
+                    (*old, tries.due) = (*old || delete, None);
+                }
+                Some(Part { shown, delete, .. }) if shown.state == DownloadState::Running => *delete = true,
+                _ => {
+                    parts.insert(ip, Part { shown, delete, deleting: false, tries: Tries::default() });
+                }
             }
         }
         self.jobs.push(Job { take: wanted.take, parts, said: None, unsaid: Unsaid::State });
@@ -199,40 +307,54 @@ impl Downloads {
         }
     }
 
-    fn running(&mut self, take: &TakeName, ip: Ipv4Addr) -> Option<(&mut Unsaid, &mut NodeDownload)> {
+    fn running(&mut self, take: &TakeName, ip: Ipv4Addr) -> Option<(&mut Unsaid, &mut Part)> {
         let job = self.jobs.iter_mut().find(|job| job.take == *take)?;
-        let part = job.parts.get_mut(&ip).filter(|part| part.state == DownloadState::Running)?;
+        let part = job.parts.get_mut(&ip).filter(|part| part.shown.state == DownloadState::Running)?;
         Some((&mut job.unsaid, part))
     }
 
-    fn start_parts(&mut self, around: Around<'_>) -> Vec<Effect> {
+    fn start_parts(&mut self, now: Mono, around: Around<'_>) -> Vec<Effect> {
         let mut sending: Vec<Ipv4Addr> = self.jobs.iter().flat_map(Job::sending).collect();
         let rolling = around.takes.rolling().map(|take| &take.id);
         let mut effects = Vec::new();
         for job in &mut self.jobs {
-            for (ip, part) in job.parts.iter_mut().filter(|(_, part)| part.state == DownloadState::Queued) {
+            for (ip, part) in job.parts.iter_mut().filter(|(_, part)| part.waits(now)) {
                 if sending.len() >= self.parallel || sending.contains(ip) || around.fleet.writes(*ip, &job.take) {
                     continue;
                 }
                 sending.push(*ip);
-                part.state = DownloadState::Running;
+                part.shown.state = DownloadState::Running;
+                part.shown.error = None;
+                part.deleting = part.delete;
                 job.unsaid = Unsaid::State;
                 let without = rolling.filter(|id| id.name == job.take).cloned();
-                effects.push(Effect::Fetch { take: job.take.clone(), ip: *ip, without });
+                effects.push(Effect::Fetch { take: job.take.clone(), ip: *ip, without, delete: part.delete });
             }
         }
         effects
     }
 }
 
+impl Part {
+    fn waits(&self, now: Mono) -> bool {
+        self.shown.state == DownloadState::Queued && self.tries.due.is_none_or(|due| due <= now)
+    }
+}
+
 impl Job {
     fn sending(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
-        self.parts.iter().filter(|(_, part)| part.state == DownloadState::Running).map(|(ip, _)| *ip)
+        self.parts.iter().filter(|(_, part)| part.shown.state == DownloadState::Running).map(|(ip, _)| *ip)
+    }
+
+    fn pending(&self) -> impl Iterator<Item = Pending> + '_ {
+        let open = |part: &Part| matches!(part.shown.state, DownloadState::Queued | DownloadState::Running);
+        let parts = self.parts.iter().filter(move |(_, part)| open(part));
+        parts.map(|(ip, part)| Pending { take: self.take.clone(), ip: *ip, delete: part.delete })
     }
 
     fn state(&self) -> DownloadState {
-        let any = |state| self.parts.values().any(|part| part.state == state);
-        let all_wait = self.parts.values().all(|part| part.state == DownloadState::Queued);
+        let any = |state| self.parts.values().any(|part| part.shown.state == state);
+        let all_wait = self.parts.values().all(|part| part.shown.state == DownloadState::Queued);
         match (any(DownloadState::Running), any(DownloadState::Queued), any(DownloadState::Failed)) {
             (false, true, _) if all_wait => DownloadState::Queued,
             (true, ..) | (_, true, _) => DownloadState::Running,
@@ -242,7 +364,8 @@ impl Job {
     }
 
     fn view(&self) -> Download {
-        Download { take: self.take.clone(), state: self.state(), nodes: self.parts.clone() }
+        let nodes = self.parts.iter().map(|(ip, part)| (*ip, part.shown.clone())).collect();
+        Download { take: self.take.clone(), state: self.state(), nodes }
     }
 }
 

@@ -36,7 +36,8 @@ impl Rig {
         self.on(Event::Listed(nodes.iter().map(listing).collect()))
     }
 
-    fn fetched(&mut self, take: &str, n: u8, outcome: Fetched) -> Vec<Effect> {
+    fn fetched(&mut self, take: &str, n: u8, outcome: Result<Option<String>, &str>) -> Vec<Effect> {
+        let outcome = outcome.map_err(Broken::for_good);
         self.on(Event::Fetched { take: name(take), ip: ip(n), outcome })
     }
 
@@ -70,7 +71,7 @@ fn a_take_comes_from_its_nodes_two_at_a_time() {
     assert_eq!(fetches(&rig.fetched("A", 1, Ok(None))), [("A".into(), ip(3))]);
     rig.fetched("A", 3, Ok(None));
     assert_eq!(rig.states()["A"], DownloadState::Running);
-    let effects = rig.fetched("A", 2, Err("x.h264 is not what the node wrote".into()));
+    let effects = rig.fetched("A", 2, Err("x.h264 is not what the node wrote"));
     assert_eq!(rig.states()["A"], DownloadState::Failed);
     assert_eq!(progress(&effects)[0].nodes[&ip(2)].error.as_deref(), Some("x.h264 is not what the node wrote"));
     assert_eq!(rig.fetched("A", 2, Ok(None)), [], "an end that was told already");
@@ -111,7 +112,10 @@ fn a_second_wish_joins_the_first() {
 fn everything_is_what_is_not_here() {
     let mut rig = Rig::new(2);
     let (a1, b1, b2) = (file("A", 1, 0), file("B", 1, 0), file("B", 2, 0));
-    let entry = |f: &RemoteFile, bytes| NodeFiles { ip: ip(1), files: vec![FileEntry { name: f.name.clone(), bytes }] };
+    let entry = |f: &RemoteFile, bytes| NodeFiles {
+        ip: ip(1),
+        files: vec![FileEntry { name: f.name.clone(), bytes, custody: None }],
+    };
     let summary = |take: &str, node| TakeSummary {
         take: name(take),
         ids: vec![],
@@ -181,4 +185,70 @@ fn who_asks_too_often_is_turned_away() {
         assert!(!rig.wish("").iter().any(|e| matches!(e, Effect::Answer { .. })));
     }
     assert_eq!(rig.refused("download", "").0, ErrorCode::Busy);
+}
+
+#[test]
+fn a_part_that_breaks_is_tried_again_later_and_later_until_patience_ends() {
+    let mut rig = Rig::new(1);
+    rig.wish("A");
+    assert_eq!(fetches(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))])).len(), 1);
+    let breaks = |rig: &mut Rig| {
+        rig.on(Event::Fetched { take: name("A"), ip: ip(1), outcome: Err(Broken::for_now("no route")) });
+    };
+    // How long it waits each time, in ticks of a quarter of a second.
+    let waits = |rig: &mut Rig| (1..=200).find(|_| !fetches(&rig.pass(250)).is_empty()).map(|ticks| ticks / 4);
+    let mut waited = Vec::new();
+    loop {
+        breaks(&mut rig);
+        if rig.states()["A"] == DownloadState::Failed {
+            break;
+        }
+        assert_eq!(rig.states()["A"], DownloadState::Queued);
+        waited.push(waits(&mut rig).unwrap());
+    }
+    assert_eq!(waited, [1, 2, 4, 8, 16, 30, 30], "100 s in all");
+    // Asked for again, and coming further each time, it never ends.
+    rig.wish("A");
+    assert_eq!(fetches(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))])).len(), 1);
+    for bytes in 1..300 {
+        rig.progressed(bytes);
+        breaks(&mut rig);
+        assert_eq!(waits(&mut rig), Some(1));
+    }
+    breaks(&mut rig);
+    rig.wish("A");
+    assert_eq!(fetches(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))])).len(), 1, "somebody who asks need not wait");
+}
+
+#[test]
+fn footage_is_deleted_only_of_a_take_that_is_named_and_also_when_it_is_wished_late() {
+    let mut rig = Rig::new(1);
+    let deletes = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Fetch { delete: true, .. }));
+    assert_eq!(rig.refused("download", r#"{"delete_after_verify":true}"#).0, ErrorCode::Malformed);
+    rig.wish("A");
+    assert!(!deletes(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))])));
+    rig.wish(r#"{"take":"A","delete_after_verify":true}"#);
+    assert!(!deletes(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))])), "it is on its way without");
+    assert!(deletes(&rig.fetched("A", 1, Ok(None))), "and goes once more");
+    rig.fetched("A", 1, Ok(None));
+    assert_eq!(rig.states()["A"], DownloadState::Done);
+}
+
+#[test]
+fn what_a_restart_breaks_off_is_gone_on_with() {
+    let mut rig = Rig::new(2);
+    rig.wish(r#"{"take":"A","delete_after_verify":true}"#);
+    let (a1, a2) = ([file("A", 1, 0)], [file("A", 2, 0)]);
+    let effects = rig.listed(&[(1, Ok(&a1)), (2, Ok(&a2))]);
+    let kept = |effects: &[Effect]| {
+        effects.iter().find_map(|e| if let Effect::KeepQueue(pending) = e { Some(pending.clone()) } else { None })
+    };
+    let pending = |n| Pending { take: name("A"), ip: ip(n), delete: true };
+    assert_eq!(kept(&effects), Some(vec![pending(1), pending(2)]));
+    assert_eq!(kept(&rig.fetched("A", 1, Ok(None))), Some(vec![pending(2)]));
+    let around = Rig::new(0);
+    let mut again = Downloads::new(2, Duration::from_secs(9), vec![pending(2)]);
+    let (takes, fleet) = around.desk.parts();
+    let effects = again.go_on(around.now().mono, Around { takes, fleet, library: &[] });
+    assert_eq!(fetches(&effects), [("A".into(), ip(2))]);
 }

@@ -10,6 +10,7 @@ use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
+use crate::downloads::Pending;
 use crate::journal::Journal;
 use crate::snapshot::TakeSummary;
 
@@ -56,8 +57,35 @@ pub struct Progress {
     pub verified: u64,
 }
 
-/// The end of one node's part of a download: `Ok` with what could not be proven, or why it failed.
-pub type Fetched = Result<Option<String>, String>;
+/// The end of one node's part of a download: `Ok` with what the operator should know, or why it failed.
+pub type Fetched = Result<Option<String>, Broken>;
+
+/// Why something did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The evidence, and what to do.
+    pub why: String,
+    /// Whether it may go better the next time without anybody's doing: the network, a full disk.
+    pub again: bool,
+}
+
+impl Broken {
+    /// It is worth another try.
+    pub fn for_now(why: impl Into<String>) -> Self {
+        Self { why: why.into(), again: true }
+    }
+
+    /// Somebody has to do something first.
+    pub fn for_good(why: impl Into<String>) -> Self {
+        Self { why: why.into(), again: false }
+    }
+}
+
+impl From<String> for Broken {
+    fn from(why: String) -> Self {
+        Self::for_good(why)
+    }
+}
 
 /// Something happened.
 #[derive(Debug)]
@@ -125,6 +153,8 @@ pub enum Event {
 pub enum Effect {
     /// Write the journal before anything after this is done.
     Keep(Box<Journal>),
+    /// Write down what is still to be fetched, for a restart.
+    KeepQueue(Vec<Pending>),
     /// Say it to everybody.
     Say {
         /// Where.
@@ -164,6 +194,8 @@ pub enum Effect {
         ip: Ipv4Addr,
         /// The take that is rolling: its files grow still and are left out.
         without: Option<TakeId>,
+        /// Delete the node's copies once they are proven equal.
+        delete: bool,
     },
     /// A line for the log.
     Note(String),

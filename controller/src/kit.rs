@@ -40,7 +40,13 @@ impl Rig {
     }
 
     pub(crate) fn from(journal: Journal) -> Self {
-        let settings = DeskSettings { segment_s: 60, parallel: 2, notices: vec![] };
+        let settings = DeskSettings {
+            segment_s: 60,
+            parallel: 2,
+            patience: Duration::from_secs(100),
+            pending: vec![],
+            notices: vec![],
+        };
         let clocks = SimClocks::new(Wall::from_micros(NOON), 37.0);
         Self { clocks, desk: Desk::new(journal.clone(), settings), kept: journal }
     }

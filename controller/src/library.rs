@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use syncslate_shared::files::Base;
 use syncslate_shared::take::{TakeId, TakeName};
 
+use crate::ledger::Custody;
 use crate::snapshot::{FileEntry, NodeFiles, TakeSummary};
 
 /// A file at `<take>/<ip>/<file>` in the downloads folder.
@@ -19,6 +20,8 @@ pub struct Shelved {
     pub file: String,
     /// Its length in bytes.
     pub bytes: u64,
+    /// What the ledger says of it.
+    pub custody: Option<Custody>,
 }
 
 #[derive(Default)]
@@ -34,14 +37,14 @@ pub fn summarize(
     length_ms: impl Fn(&TakeId, &[NodeFiles]) -> Option<u64>,
 ) -> Vec<TakeSummary> {
     let mut takes: BTreeMap<TakeName, Gathered> = BTreeMap::new();
-    for Shelved { take, ip, file, bytes } in files {
+    for Shelved { take, ip, file, bytes, custody } in files {
         if let Some((base, _)) = Base::parse(&file)
             && base.id.name.as_str() == take
             && base.ip.to_string() == ip
         {
             let gathered = takes.entry(base.id.name.clone()).or_default();
             gathered.ids.insert((base.id.stamp.to_string(), base.id));
-            gathered.nodes.entry(base.ip).or_default().push(FileEntry { name: file, bytes });
+            gathered.nodes.entry(base.ip).or_default().push(FileEntry { name: file, bytes, custody });
         }
     }
     let mut takes: Vec<_> =
@@ -81,7 +84,7 @@ mod tests {
 
     fn shelved(path: &str) -> Shelved {
         let parts: Vec<_> = path.split('/').collect();
-        Shelved { take: parts[0].into(), ip: parts[1].into(), file: parts[2].into(), bytes: 7 }
+        Shelved { take: parts[0].into(), ip: parts[1].into(), file: parts[2].into(), bytes: 7, custody: None }
     }
 
     #[test]

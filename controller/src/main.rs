@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
+use syncslate_controller::check::check;
+use syncslate_controller::console;
 use syncslate_controller::run::Controller;
-use syncslate_controller::settings::{Args, Settings};
+use syncslate_controller::settings::{Args, Job, Settings};
 use syncslate_controller::web;
 use syncslate_shared::report::{Failure, chain, start_log};
 use syncslate_shared::time::SystemClocks;
@@ -35,7 +37,24 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
+    let job = args.job.clone();
     let settings = Settings::load(args, |name| std::env::var(name).ok())?;
+    match job {
+        None => control(settings).await,
+        Some(Job::Check { take }) => {
+            let work = move || check(&settings.downloads, take.as_ref(), &mut std::io::stdout().lock());
+            let report = tokio::task::spawn_blocking(work).await.map_err(|e| Failure::new(e.to_string()))??;
+            let failure = || Failure::new(format!("{} files differ", report.different.len()));
+            if report.different.is_empty() { Ok(()) } else { Err(failure()) }
+        }
+        Some(Job::Download { take, delete_after_verify }) => {
+            console::download(&settings, &take, delete_after_verify).await
+        }
+        Some(Job::Cleanup { take, yes }) => console::cleanup(&settings, take.as_ref(), yes).await,
+    }
+}
+
+async fn control(settings: Settings) -> Result<(), Failure> {
     let mut end = End::listen()?;
     let downloads = settings.downloads.clone();
     let controller = Controller::start(settings, Arc::new(SystemClocks)).await?;

@@ -60,11 +60,12 @@ async fn exactly_the_named_files_come() {
         fs::write(node.join(name), "foreign").unwrap();
     }
     fs::write(node.join(OURS), vec![7; 300_000]).unwrap();
-    let source: Source = format!("{}/{{ip}}", folder.path().display()).parse().unwrap();
-    let files = source.list(IP).await.unwrap();
+    let rsync = Rsync::new(format!("{}/{{ip}}", folder.path().display()).parse().unwrap());
+    let files = rsync.list(IP).await.unwrap();
     assert_eq!(files, [RemoteFile { name: OURS.into(), bytes: 300_000 }]);
     let heard = Mutex::new(0);
-    source.fetch(IP, &files, &here, |bytes| *heard.lock().unwrap() = bytes).await.unwrap();
+    let lock = fs::File::open(&here).unwrap();
+    rsync.fetch(IP, &files, &here, lock, |bytes| *heard.lock().unwrap() = bytes).await.unwrap();
     let names: Vec<_> = fs::read_dir(&here).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, [OURS]);
     assert_eq!(*heard.lock().unwrap(), 300_000);
@@ -73,7 +74,18 @@ async fn exactly_the_named_files_come() {
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_said_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
-    let source: Source = format!("{}/{{ip}}/", folder.path().display()).parse().unwrap();
-    let error = source.list(IP).await.unwrap_err();
+    let rsync = Rsync::new(format!("{}/{{ip}}/", folder.path().display()).parse().unwrap());
+    let error = rsync.list(IP).await.unwrap_err().why;
     assert!(error.contains("exit status: 23") && error.contains("No such file") && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn ssh_gets_the_users_words_first_and_whole() {
+    let mut rsync = Rsync::new("pi@{ip}:videos/".parse().unwrap());
+    rsync.ssh = ["-i", "/keys/the camera's", "-o", "StrictHostKeyChecking=yes"].map(str::to_owned).to_vec();
+    assert_eq!(
+        rsync.remote_shell(),
+        "ssh '-i' '/keys/the camera''s' '-o' 'StrictHostKeyChecking=yes' -o BatchMode=yes -o ConnectTimeout=8 \
+         -o ServerAliveInterval=10 -o ServerAliveCountMax=3 -o StrictHostKeyChecking=accept-new"
+    );
 }

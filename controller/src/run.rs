@@ -26,12 +26,15 @@ use crate::embedded::Embedded;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fetch::Part;
 use crate::journal::Journal;
-use crate::rsync::Source;
+use crate::room::Room;
+use crate::rsync::Rsync;
 use crate::settings::{BrokerChoice, Settings};
 use crate::snapshot::{News, Snapshot};
 use crate::store::Store;
+use crate::trash;
 
 const TICK: Duration = Duration::from_millis(250);
+const HOUR: Duration = Duration::from_secs(3600);
 /// Events that wait; who makes more waits with them.
 const QUEUE: usize = 1024;
 /// The disk gets this long for the journal; the cameras do not wait longer for it.
@@ -87,8 +90,15 @@ impl Controller {
         let (broker, mqtt) = open_broker(&settings, &inbox, &mut tasks).await?;
         let link = open_link(&settings, mqtt.clone(), &inbox, &mut tasks);
         watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
-        let desk =
-            Desk::new(journal, DeskSettings { segment_s: settings.segment_s, parallel: settings.parallel, notices });
+        tasks.spawn(empty_trash(settings.downloads.clone(), inbox.clone()));
+        let desk_settings = DeskSettings {
+            segment_s: settings.segment_s,
+            parallel: settings.parallel,
+            patience: settings.patience,
+            pending: store.queue(),
+            notices,
+        };
+        let desk = Desk::new(journal, desk_settings);
         let (snapshots, snapshot) = watch::channel(Arc::new(desk.snapshot(inbox.now().wall)));
         let (news, _) = broadcast::channel(256);
         let (requests, asked) = mpsc::channel(64);
@@ -101,7 +111,8 @@ impl Controller {
             news,
             answers: BTreeMap::new(),
             tasks,
-            source: settings.source,
+            rsync: settings.rsync,
+            room: Room::new(settings.reserve),
             downloads: settings.downloads,
         };
         let (stop, stopped) = oneshot::channel();
@@ -192,6 +203,22 @@ fn watch_shelf(folder: PathBuf, inbox: &Inbox, tasks: &mut JoinSet<()>) {
     });
 }
 
+/// Deletes for good what has lain in the trash long enough, for ever.
+async fn empty_trash(downloads: PathBuf, inbox: Inbox) {
+    let mut hours = tokio::time::interval(HOUR);
+    loop {
+        hours.tick().await;
+        let (downloads, now) = (downloads.clone(), inbox.now().wall);
+        let work = tokio::task::spawn_blocking(move || trash::empty(&downloads, now, trash::KEEP));
+        for outcome in work.await.unwrap_or_default() {
+            match outcome {
+                Ok(gone) => tracing::info!("{} has lain in the trash for a week and is deleted", gone.display()),
+                Err(why) => tracing::warn!("{why}"),
+            }
+        }
+    }
+}
+
 struct Loop {
     desk: Desk,
     hands: Hands,
@@ -259,7 +286,8 @@ struct Hands {
     news: broadcast::Sender<News>,
     answers: BTreeMap<u64, oneshot::Sender<CommandResult>>,
     tasks: JoinSet<()>,
-    source: Source,
+    rsync: Rsync,
+    room: Room,
     downloads: PathBuf,
 }
 
@@ -269,6 +297,15 @@ impl Hands {
         while self.tasks.try_join_next().is_some() {}
         match effect {
             Effect::Keep(_) => {}
+            Effect::KeepQueue(pending) => {
+                self.turn += 1;
+                let (store, turn) = (Arc::clone(&self.store), self.turn);
+                self.tasks.spawn_blocking(move || {
+                    if let Err(why) = store.keep_queue(turn, &pending) {
+                        tracing::warn!("{why}");
+                    }
+                });
+            }
             Effect::Say { topic, payload } => {
                 self.tell(topic.to_string(), String::from_utf8_lossy(&payload).into_owned());
                 self.link.say(&topic, payload);
@@ -277,8 +314,9 @@ impl Hands {
             Effect::Answer { asker, result } => self.answer(asker, *result),
             Effect::News { topic, json } => self.tell(topic, json),
             Effect::List { nodes } => self.list(nodes),
-            Effect::Fetch { take, ip, without } => {
-                self.fetch(Part { source: self.source.clone(), downloads: self.downloads.clone(), take, ip, without });
+            Effect::Fetch { take, ip, without, delete } => {
+                let (rsync, room, downloads) = (self.rsync.clone(), self.room.clone(), self.downloads.clone());
+                self.fetch(Part { rsync, room, downloads, take, ip, without, delete });
             }
             Effect::Note(line) => tracing::info!("{line}"),
             Effect::Warn(line) => tracing::warn!("{line}"),
@@ -316,9 +354,10 @@ impl Hands {
     }
 
     fn list(&mut self, nodes: Vec<std::net::Ipv4Addr>) {
-        let (inbox, source) = (self.inbox.clone(), self.source.clone());
+        let (inbox, rsync) = (self.inbox.clone(), self.rsync.clone());
         self.tasks.spawn(async move {
-            let listings = join_all(nodes.into_iter().map(async |ip| (ip, source.list(ip).await))).await;
+            let list = async |ip| (ip, rsync.list(ip).await.map_err(|broken| broken.why));
+            let listings = join_all(nodes.into_iter().map(list)).await;
             inbox.put(Event::Listed(listings.into_iter().collect())).await;
         });
     }

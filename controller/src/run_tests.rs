@@ -7,6 +7,7 @@ use syncslate_shared::time::SystemClocks;
 
 use super::*;
 use crate::kit::{ip, status};
+use crate::size::Size;
 
 /// A controller with a broker on a free port, and a client that hears everything.
 struct Stage {
@@ -28,7 +29,9 @@ impl Stage {
             http: "127.0.0.1:0".parse().unwrap(),
             downloads: folder.path().join("downloads"),
             state: folder.path().join("state"),
-            source: format!("{}/nodes/{{ip}}/", folder.path().display()).parse().unwrap(),
+            rsync: Rsync::new(format!("{}/nodes/{{ip}}/", folder.path().display()).parse().unwrap()),
+            reserve: Size(0),
+            patience: Duration::from_secs(60),
             segment_s: 7,
             parallel: 4,
         };

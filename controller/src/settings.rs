@@ -2,13 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde::Deserialize;
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::{BrokerAddress, read};
+use syncslate_shared::take::TakeName;
 
-use crate::rsync::Source;
+use crate::rsync::{Rsync, Source};
+use crate::size::Size;
 
 /// Rolls, cuts and marks all cameras at once, and brings their footage home: the controller of Syncslate.
 ///
@@ -17,28 +20,57 @@ use crate::rsync::Source;
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "syncslate-controller", version, max_term_width = 100)]
 pub struct Args {
+    /// Something else than to run.
+    #[command(subcommand)]
+    pub job: Option<Job>,
     /// Settings file (TOML); none is read without this flag
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where the broker listens [default: 127.0.0.1:1883; 0.0.0.0:1883 lets other machines in]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     pub mqtt: Option<SocketAddr>,
     /// Where the page is served [default: 127.0.0.1:8080; 0.0.0.0:8080 lets other machines in]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     pub http: Option<SocketAddr>,
     /// Where footage is brought, as TAKE/IP/FILE [default: video_downloads]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub downloads: Option<PathBuf>,
     /// Where the take is remembered over restarts [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/syncslate, else
     /// ~/.local/state/syncslate]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// What rsync pulls a node's footage from, with {ip}; a local path works too [default: pi@{ip}:videos/]
-    #[arg(long, value_name = "TEMPLATE")]
+    #[arg(long, global = true, value_name = "TEMPLATE")]
     pub source: Option<Source>,
     /// Length of a take's segments in seconds, 1 to 3600 [default: 60]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub segment_s: Option<u32>,
+}
+
+/// What can be asked for besides running.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Job {
+    /// Read what is here again and say what is not as it was proven; exit code 1 when something differs
+    Check {
+        /// Only this take
+        take: Option<TakeName>,
+    },
+    /// Have the running controller fetch a take, and show how far it is
+    Download {
+        /// The take
+        take: TakeName,
+        /// Then delete the nodes' copies, of what is proven equal
+        #[arg(long)]
+        delete_after_verify: bool,
+    },
+    /// List what deleting proven footage on the nodes would free
+    Cleanup {
+        /// Only this take
+        take: Option<TakeName>,
+        /// Have the running controller delete it there
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// The settings file.
@@ -93,9 +125,25 @@ pub struct DownloadSection {
     pub dir: Option<PathBuf>,
     /// What rsync pulls from, with `{ip}`.
     pub source: Option<Source>,
-    /// How many nodes may send at once, 1 to 64.
+    /// How many nodes may send at once, 1 to 64; 4 when it is left out.
     pub parallel: Option<usize>,
+    /// The most that all downloads together may take of the network, in bytes a second: `20M`.
+    pub limit: Option<Size>,
+    /// Arguments for ssh, `["-i", "/etc/syncslate/key", "-p", "2222"]`.
+    pub ssh: Option<Vec<String>>,
+    /// A transfer on which nothing comes for so many seconds is broken off and tried again, 3 to 3600; 30 when it is
+    /// left out.
+    pub silence_s: Option<u32>,
+    /// A transfer that got nowhere for so many seconds is given up, until it is asked for again; 900 when it is left out.
+    pub retry_s: Option<u32>,
+    /// What stays free on the disk of the downloads: `500M`, which is also the default.
+    pub reserve: Option<Size>,
 }
+
+/// A machine whose disk is full to the last byte does not work any more.
+const RESERVE: Size = Size(500_000_000);
+/// A limit below this is a typing error.
+const SLOWEST: u64 = 10_000;
 
 /// `[state]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -127,8 +175,12 @@ pub struct Settings {
     pub downloads: PathBuf,
     /// Where the take is remembered.
     pub state: PathBuf,
-    /// What rsync pulls from.
-    pub source: Source,
+    /// How footage is fetched.
+    pub rsync: Rsync,
+    /// What stays free on the disk of the downloads.
+    pub reserve: Size,
+    /// A part of a download that has got nowhere for so long is given up.
+    pub patience: Duration,
     /// The length of segments in seconds.
     pub segment_s: u32,
     /// How many nodes may send at once.
@@ -166,17 +218,18 @@ impl Settings {
         if !(1..=64).contains(&parallel) {
             return Err(Failure::usage(format!("`download.parallel` is {parallel}: 1 to 64 nodes can send at once")));
         }
-        let source = match args.source.or(download.source) {
-            Some(source) => source,
-            None => "pi@{ip}:videos/".parse().map_err(Failure::new)?,
-        };
+        let patience = Duration::from_secs(download.retry_s.unwrap_or(900).into());
+        let reserve = download.reserve.unwrap_or(RESERVE);
+        let rsync = transport(args.source, &download, parallel)?;
         Ok(Self {
             broker,
             prefix: prefix(mqtt.prefix.unwrap_or_default())?,
             http: args.http.or(http.listen).unwrap_or(local(8080)),
             downloads: args.downloads.or(download.dir).unwrap_or_else(|| "video_downloads".into()),
             state: args.state.or(state.dir).map_or_else(|| state_folder(environment), Ok)?,
-            source,
+            rsync,
+            reserve,
+            patience,
             segment_s,
             parallel,
         })
@@ -197,6 +250,28 @@ impl Settings {
             })
             .collect()
     }
+}
+
+fn transport(source: Option<Source>, download: &DownloadSection, parallel: usize) -> Result<Rsync, Failure> {
+    let source = match source.or(download.source.clone()) {
+        Some(source) => source,
+        None => "pi@{ip}:videos/".parse().map_err(Failure::new)?,
+    };
+    let silence_s = download.silence_s.unwrap_or(30);
+    if !(3..=3600).contains(&silence_s) {
+        return Err(Failure::usage(format!("`download.silence_s` is {silence_s}: it is 3 to 3600 s")));
+    }
+    let ssh = download.ssh.clone().unwrap_or_default();
+    if let Some(word) = ssh.iter().find(|word| word.is_empty() || word.chars().any(char::is_control)) {
+        return Err(Failure::usage(format!("`download.ssh` holds `{}`, which is no argument", word.escape_debug())));
+    }
+    let limit = match download.limit {
+        Some(Size(limit)) if limit < SLOWEST => {
+            return Err(Failure::usage(format!("`download.limit` is {limit}: at least 10k bytes a second")));
+        }
+        limit => limit.map(|Size(all)| Size(all / parallel as u64)),
+    };
+    Ok(Rsync { source, ssh, limit, silence: Duration::from_secs(silence_s.into()) })
 }
 
 fn prefix(text: String) -> Result<String, Failure> {

@@ -23,7 +23,7 @@ fn the_defaults_are_those_of_the_manual() {
     assert_eq!(settings.downloads, PathBuf::from("video_downloads"));
     assert_eq!(settings.state, PathBuf::from("/home/op/.local/state/syncslate"));
     assert_eq!(
-        (settings.source.to_string().as_str(), settings.segment_s, settings.parallel),
+        (settings.rsync.source.to_string().as_str(), settings.segment_s, settings.parallel),
         ("pi@{ip}:videos/", 60, 4)
     );
     assert!(settings.open_doors().is_empty());
@@ -34,7 +34,7 @@ fn flags_win_over_the_file() {
     let file = "[mqtt]\nlisten = '0.0.0.0:1884'\nprefix = 'stage'\n[takes]\nsegment_s = 10\n[download]\ndir = '/a'\nparallel = 2\n";
     let settings = load(&["--segment-s", "5", "--downloads", "/b", "--source", "/x/{ip}"], file).unwrap();
     assert_eq!((settings.segment_s, settings.parallel, settings.prefix.as_str()), (5, 2, "stage"));
-    assert_eq!((settings.downloads, settings.source.to_string()), ("/b".into(), "/x/{ip}/".into()));
+    assert_eq!((settings.downloads, settings.rsync.source.to_string()), ("/b".into(), "/x/{ip}/".into()));
     let external = load(&[], "[mqtt]\nexternal = 'mqtt://hub:1885'").unwrap();
     assert!(matches!(external.broker, BrokerChoice::External(address) if address.to_string() == "hub:1885"));
 }
@@ -51,7 +51,7 @@ fn open_doors_are_said() {
 #[test]
 fn each_wrong_setting_is_refused_with_its_message() {
     let hint = "\n\nhint: `--help` and the example settings in the guide name every key";
-    let table: [(&[&str], &str, &str); 10] = [
+    let table: [(&[&str], &str, &str); 14] = [
         (
             &[],
             "[mqtt]\nport = 1",
@@ -74,6 +74,16 @@ fn each_wrong_setting_is_refused_with_its_message() {
             ),
         ),
         (&[], "[takes]\nsegment_s = 0", "`takes.segment_s` is 0: a segment lasts 1 to 3600 s"),
+        (&[], "[download]\nlimit = '1k'", "`download.limit` is 1000: at least 10k bytes a second"),
+        (&[], "[download]\nsilence_s = 1", "`download.silence_s` is 1: it is 3 to 3600 s"),
+        (&[], "[download]\nssh = ['-i', '']", "`download.ssh` holds ``, which is no argument"),
+        (
+            &[],
+            "[download]\nreserve = '1,5G'",
+            &format!(
+                "the settings file s.toml is wrong: TOML parse error at line 2, column 11\n  |\n2 | reserve = '1,5G'\n  |           ^^^^^^\n`1,5G` is no number of bytes such as 512k, 20M or 1G{hint}"
+            ),
+        ),
         (&[], "[download]\nparallel = 0", "`download.parallel` is 0: 1 to 64 nodes can send at once"),
         (
             &[],
@@ -141,4 +151,17 @@ fn keys(header: &str) -> Vec<String> {
     let refusal = load(&[], &format!("{header}no_such_key = 1")).unwrap_err();
     let known = refusal.split("expected").nth(1).unwrap().split('\n').next().unwrap();
     known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_network_is_shared_by_those_who_send() {
+    let file =
+        "[download]\nlimit = '20M'\nparallel = 5\nssh = ['-p', '2222']\nsilence_s = 5\nretry_s = 60\nreserve = '1G'\n";
+    let settings = load(&[], file).unwrap();
+    let rsync = settings.rsync;
+    assert_eq!(
+        (rsync.limit, rsync.ssh, rsync.silence.as_secs()),
+        (Some(Size(4_000_000)), vec!["-p".into(), "2222".into()], 5)
+    );
+    assert_eq!((settings.patience.as_secs(), settings.reserve), (60, Size(1_000_000_000)));
 }

@@ -13,6 +13,7 @@ use syncslate_shared::protocol::read;
 use syncslate_shared::take::TakeId;
 use tokio::sync::mpsc;
 
+use crate::ledger::Ledger;
 use crate::library::{Shelved, summarize};
 use crate::snapshot::{NodeFiles, TakeSummary};
 
@@ -86,18 +87,19 @@ async fn look(folder: &Path) -> Option<Vec<TakeSummary>> {
 pub fn scan(folder: &Path) -> Vec<TakeSummary> {
     let mut files = Vec::new();
     for take in entries(folder) {
+        // Of a ledger that cannot be read nothing is proven.
+        let ledger = Ledger::read(&take.path()).unwrap_or_default();
         for ip in entries(&take.path()) {
             for file in entries(&ip.path()) {
                 if let Ok(meta) = file.metadata()
                     && meta.is_file()
                 {
                     let name = |name: &OsStr| name.to_string_lossy().into_owned();
-                    files.push(Shelved {
-                        take: name(&take.file_name()),
-                        ip: name(&ip.file_name()),
-                        file: name(&file.file_name()),
-                        bytes: meta.len(),
-                    });
+                    let (ip, file) = (name(&ip.file_name()), name(&file.file_name()));
+                    // A file that has another length now is not the one that was proven.
+                    let record = ip.parse().ok().and_then(|ip| ledger.get(ip, &file));
+                    let custody = record.filter(|record| record.bytes == meta.len()).map(|record| record.state);
+                    files.push(Shelved { take: name(&take.file_name()), ip, file, bytes: meta.len(), custody });
                 }
             }
         }

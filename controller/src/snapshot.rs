@@ -7,6 +7,8 @@ use syncslate_shared::protocol::{CurrentTake, Download, Marks, NodeState, NodeSt
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::Wall;
 
+use crate::ledger::Custody;
+
 /// Everything that the pages and `GET /api/state` show.
 #[derive(Clone, Debug, Serialize)]
 pub struct Snapshot {
@@ -74,6 +76,8 @@ pub struct FileEntry {
     pub name: String,
     /// Its length in bytes.
     pub bytes: u64,
+    /// What is proven of it; `None` for one that the ledger does not know.
+    pub custody: Option<Custody>,
 }
 
 /// A piece of news for `GET /api/events`: the topic as the event's name, its JSON as data.

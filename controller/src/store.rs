@@ -8,9 +8,11 @@ use std::sync::{Mutex, PoisonError};
 
 use syncslate_shared::report::Failure;
 
+use crate::downloads::Pending;
 use crate::journal::Journal;
 
 const FILE: &str = "take.json";
+const QUEUE: &str = "downloads.json";
 
 /// Where the journal lies.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Store {
     folder: PathBuf,
     /// The turn of the journal that was written last.
     written: Mutex<u64>,
+    /// The same of the queue.
+    queued: Mutex<u64>,
 }
 
 impl Store {
@@ -27,7 +31,7 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or read.
     pub fn open(folder: &Path) -> Result<(Self, Journal, Option<String>), Failure> {
-        let store = Self { folder: folder.to_owned(), written: Mutex::new(0) };
+        let store = Self { folder: folder.to_owned(), written: Mutex::new(0), queued: Mutex::new(0) };
         let failed = |what: &str, e: std::io::Error| {
             Failure::new(format!("cannot {what} the state folder {}: {e}", folder.display()))
                 .hint("give another one with --state DIR")
@@ -63,7 +67,7 @@ impl Store {
             return Ok(());
         }
         *written = turn;
-        self.write(&journal.to_json()).map_err(|e| {
+        self.write(FILE, &journal.to_json()).map_err(|e| {
             format!(
                 "the journal in {} cannot be written, so a restart of the controller would forget the take: {e}",
                 self.folder.display()
@@ -71,12 +75,34 @@ impl Store {
         })
     }
 
-    fn write(&self, json: &[u8]) -> std::io::Result<()> {
-        let temporary = self.folder.join(format!("{FILE}.new"));
+    /// Writes down what is still to be fetched.
+    ///
+    /// # Errors
+    /// Why not, with what that means.
+    pub fn keep_queue(&self, turn: u64, pending: &[Pending]) -> Result<(), String> {
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn < *queued {
+            return Ok(());
+        }
+        *queued = turn;
+        let json = serde_json::to_vec(pending).unwrap_or_default();
+        self.write(QUEUE, &json).map_err(|e| {
+            let folder = self.folder.display();
+            format!("{QUEUE} in {folder} cannot be written, so a restart would not go on with downloads: {e}")
+        })
+    }
+
+    /// What was still to be fetched. A list that is damaged is as good as none: nothing is lost by asking again.
+    pub fn queue(&self) -> Vec<Pending> {
+        fs::read(self.folder.join(QUEUE)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    }
+
+    fn write(&self, name: &str, json: &[u8]) -> std::io::Result<()> {
+        let temporary = self.folder.join(format!("{name}.new"));
         let mut file = File::create(&temporary)?;
         file.write_all(json)?;
         file.sync_all()?;
-        fs::rename(&temporary, self.path())?;
+        fs::rename(&temporary, self.folder.join(name))?;
         // Without this the rename itself may be lost with the power.
         File::open(&self.folder)?.sync_all()
     }

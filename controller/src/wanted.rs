@@ -120,7 +120,8 @@ fn missing(
     (!parts.is_empty()).then_some(Wanted { take: name, newest, parts })
 }
 
-fn queued(files: &[(TakeId, &RemoteFile)]) -> NodeDownload {
+/// A part that waits for its turn.
+pub fn queued(files: &[(TakeId, &RemoteFile)]) -> NodeDownload {
     NodeDownload {
         state: DownloadState::Queued,
         files: files.len() as u64,

@@ -46,7 +46,7 @@ fn internal(message: &str) -> Refused {
 
 /// A page of another site must not start a take behind the operator's back: browsers say where a POST comes from,
 /// and a form of another site cannot send JSON.
-fn same_site(headers: &HeaderMap) -> Result<(), Refused> {
+pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Refused> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(origin) = text(header::ORIGIN) {
         let from = origin.split_once("://").map(|(_, host)| host);
@@ -69,7 +69,7 @@ fn unsupported() -> Refused {
 }
 
 /// The body: empty or a JSON object, of at most [`MAX_COMMAND`] bytes.
-async fn read<B: Buf>(
+pub(super) async fn read<B: Buf>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Vec<u8>, Refused> {

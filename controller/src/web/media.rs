@@ -75,7 +75,7 @@ fn place([take, ip, file]: [&str; 3]) -> Option<(PathBuf, Kind)> {
 }
 
 /// The real path of a plain file, when it lies in the real folder.
-async fn within(folder: &Path, path: &Path) -> Option<PathBuf> {
+pub(super) async fn within(folder: &Path, path: &Path) -> Option<PathBuf> {
     let folder = tokio::fs::canonicalize(folder).await.ok()?;
     let real = tokio::fs::canonicalize(folder.join(path)).await.ok()?;
     // A pipe would hold the request for ever, so only plain files are opened.

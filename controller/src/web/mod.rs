@@ -9,12 +9,14 @@ mod answer;
 mod api;
 mod assets;
 mod command;
+mod discard;
 mod live;
 mod media;
 mod metrics;
 mod pages;
 mod range;
 mod routes;
+mod tar;
 mod view;
 
 use std::future::Future;

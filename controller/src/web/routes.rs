@@ -10,7 +10,7 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, command, live, media, metrics};
+use super::{Site, api, command, discard, live, media, metrics, tar};
 use crate::snapshot::TakeSummary;
 
 /// Answers a request; a refusal becomes a page for browsers and JSON for programs.
@@ -46,8 +46,12 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap) -> Result<Respon
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
         ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
         ["api", "events"] => Ok(live::events(site)),
-        ["api", "start" | "stop" | "mark" | "download"] => Err(Refused::method("POST")),
+        ["api", "start" | "stop" | "mark" | "download"] | ["api", "takes", _, "delete"] => Err(Refused::method("POST")),
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
+        ["media", file] => {
+            let name = tar::wanted(file).ok_or_else(nothing_there)?;
+            tar::send(&site.door.downloads, known(&snapshot.takes, name.as_str())?).await
+        }
         ["healthz"] => Ok(text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")),
         ["metrics"] => Ok(text(StatusCode::OK, metrics::TYPE, metrics::text(&snapshot, now))),
         ["assets", hash, name] => site.assets.send(hash, name),
@@ -61,6 +65,11 @@ async fn post<B: Buf>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    if let ["api", "takes", take, "delete"] = segments.as_slice() {
+        let snapshot = Arc::clone(&site.door.snapshot.borrow());
+        return discard::discard(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await;
+    }
     match path.strip_prefix("/api/") {
         Some(word @ ("start" | "stop" | "mark" | "download")) => command::obey(site, word, headers, body).await,
         Some("state" | "takes" | "events") => Err(Refused::method("GET")),

@@ -98,3 +98,68 @@ async fn no_trick_leads_out_of_the_folder() {
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_take_comes_as_one_archive_that_tar_reads() {
+    let root = tempfile::tempdir().unwrap();
+    let long = "x".repeat(64);
+    let mut snapshot = empty();
+    for name in ["A01", &long] {
+        let mut take = crate::stage::on_disk(name, T0, 1);
+        for file in &mut take.nodes[0].files {
+            let path = root.path().join(name).join("192.168.1.101").join(&file.name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, file.name.repeat(9)).unwrap();
+        }
+        std::fs::write(root.path().join(name).join("custody.jsonl"), "{}\n").unwrap();
+        snapshot.takes.push(take);
+    }
+    let site = Site::with_downloads(snapshot.clone(), root.path()).await;
+    for take in &snapshot.takes {
+        let answer = site.get(&format!("/media/{}.tar", take.take)).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/x-tar")));
+        assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
+        let (file, to) = (root.path().join("a.tar"), root.path().join(format!("out-{}", take.take)));
+        std::fs::write(&file, &answer.body).unwrap();
+        std::fs::create_dir_all(&to).unwrap();
+        let program = syncslate_shared::child::Program::new("tar").arg("-xf").arg(&file).arg("-C").arg(&to);
+        program.output(std::time::Duration::from_secs(30)).await.unwrap();
+        for file in &take.nodes[0].files {
+            let path = to.join(take.take.as_str()).join("192.168.1.101").join(&file.name);
+            assert_eq!(std::fs::read_to_string(path).unwrap(), file.name.repeat(9));
+        }
+        assert!(to.join(take.take.as_str()).join("custody.jsonl").exists());
+    }
+    for (path, status) in
+        [("/media/nope.tar", 404), ("/media/A01.zip", 404), ("/media/..tar", 404), ("/media/A01", 404)]
+    {
+        assert_eq!(site.get(path).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_take_goes_to_the_trash_when_its_name_is_said_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let downloads = folder(root.path());
+    let mut snapshot = empty();
+    snapshot.takes = vec![crate::stage::on_disk("A01", T0, 1), crate::stage::on_disk("A02", T0, 1)];
+    snapshot.downloads = vec![crate::stage::download("A02")];
+    let site = Site::with_downloads(snapshot, &downloads).await;
+    let table = [
+        ("/api/takes/A01/delete", "", 400),
+        ("/api/takes/A01/delete", "{}", 400),
+        ("/api/takes/A01/delete", r#"{"confirm":"A02"}"#, 400),
+        ("/api/takes/A02/delete", r#"{"confirm":"A02"}"#, 409),
+        ("/api/takes/A03/delete", r#"{"confirm":"A03"}"#, 404),
+        ("/api/takes/../delete", r#"{"confirm":".."}"#, 400),
+    ];
+    for (path, body, status) in table {
+        assert_eq!(site.post(path, body).await.status, status, "{path} {body}");
+    }
+    let stranger = ["Content-Type: application/json", "Origin: http://elsewhere"];
+    assert_eq!(site.ask("POST", "/api/takes/A01/delete", &stranger, r#"{"confirm":"A01"}"#).await.status, 403);
+    assert!(downloads.join("A01").exists());
+    assert_eq!(site.post("/api/takes/A01/delete", r#"{"confirm":"A01"}"#).await.status, 200);
+    assert!(!downloads.join("A01").exists());
+    assert_eq!(std::fs::read_dir(downloads.join(".trash")).unwrap().count(), 1);
+}

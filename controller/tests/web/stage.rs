@@ -127,7 +127,7 @@ pub(crate) fn on_disk(name: &str, t0: Wall, count: u8) -> TakeSummary {
     let files = |n| {
         let base = Base { id: id.clone(), ip: ip(n) };
         let kinds = [Kind::Digests, Kind::Segment(0), Kind::Segment(1), Kind::Frames, Kind::Markers, Kind::Manifest];
-        kinds.map(|kind| FileEntry { name: base.file(kind), bytes: 31_234_567 }).to_vec()
+        kinds.map(|kind| FileEntry { name: base.file(kind), bytes: 31_234_567, custody: None }).to_vec()
     };
     let nodes: Vec<NodeFiles> = (1..=count).map(|n| NodeFiles { ip: ip(n), files: files(n) }).collect();
     TakeSummary {

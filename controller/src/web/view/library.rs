@@ -4,6 +4,7 @@ use serde::Serialize;
 use syncslate_shared::files::{Base, Kind};
 
 use super::{node_name, words};
+use crate::ledger::Custody;
 use crate::snapshot::{FileEntry, NodeFiles, Snapshot, TakeSummary};
 
 /// The page `/takes`.
@@ -32,6 +33,8 @@ pub(in crate::web) struct TakePage {
     line: TakeLine,
     /// Said when the name was used more than once.
     again: Option<String>,
+    /// What can be deleted on the cameras, as it is proven here; `None` when nothing is.
+    freeable: Option<String>,
     cameras: Vec<Camera>,
 }
 
@@ -95,9 +98,23 @@ impl TakePage {
             again: again.then(|| {
                 format!("This name was used {} times; the stamp in the file names tells them apart.", take.ids.len())
             }),
+            freeable: freeable(take),
             cameras: take.nodes.iter().map(|node| camera(take, node, snapshot)).collect(),
         }
     }
+}
+
+/// The bytes of the cameras whose copies may go: all of a camera's footage is proven, and not deleted yet.
+fn freeable(take: &TakeSummary) -> Option<String> {
+    let footage = |file: &&FileEntry| matches!(Base::parse(&file.name), Some((_, Kind::Segment(_))));
+    let proven = |node: &&NodeFiles| {
+        let mut footage = node.files.iter().filter(footage).peekable();
+        footage.peek().is_some() && footage.all(|file| file.custody == Some(Custody::Verified))
+    };
+    let nodes: Vec<_> = take.nodes.iter().filter(proven).collect();
+    let bytes = nodes.iter().flat_map(|node| &node.files).map(|file| file.bytes).sum();
+    let cameras = words::count(nodes.len() as u64, "camera", "cameras");
+    (!nodes.is_empty()).then(|| format!("Delete {} on {cameras}", words::bytes(bytes)))
 }
 
 fn length(ms: u64) -> String {
@@ -107,10 +124,18 @@ fn length(ms: u64) -> String {
 fn camera(take: &TakeSummary, node: &NodeFiles, snapshot: &Snapshot) -> Camera {
     let bytes = node.files.iter().map(|file| file.bytes).sum();
     let files = words::count(node.files.len() as u64, "file", "files");
+    let known = node.files.iter().filter_map(|file| file.custody);
+    let deleted = known.clone().any(|custody| custody == Custody::DeletedOnNode);
+    let verified = known.filter(|custody| *custody == Custody::Verified).count();
+    let custody = match (deleted, verified) {
+        (true, _) => " · the camera has deleted its copies".to_owned(),
+        (false, 0) => String::new(),
+        (false, verified) => format!(" · {verified} verified"),
+    };
     Camera {
         name: node_name(snapshot, node.ip),
         ip: node.ip.to_string(),
-        contents: format!("{files} · {}", words::bytes(bytes)),
+        contents: format!("{files} · {}{custody}", words::bytes(bytes)),
         files: node.files.iter().map(|entry| file(take, node, entry)).collect(),
     }
 }
@@ -125,6 +150,8 @@ fn file(take: &TakeSummary, node: &NodeFiles, entry: &FileEntry) -> File {
         Some(Kind::Digests) => "checksums".into(),
         None => "not a file of Syncslate".into(),
     };
+    let proven = entry.custody.is_some_and(|custody| custody != Custody::Arrived && what.starts_with("footage"));
+    let what = if proven { format!("{what}, verified") } else { what };
     let href = ours.is_some().then(|| format!("/media/{}/{}/{}", take.take, node.ip, entry.name));
     File { name: entry.name.clone(), what, bytes: words::bytes(entry.bytes), href }
 }

@@ -29,15 +29,7 @@ pub(super) fn length(seconds: u64) -> String {
 
 /// Bytes, in thousands as disks are sold: `1.2 GB`.
 pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    // 999.95 of a unit would be written 1000.0.
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} bytes") } else { format!("{value:.1} {}", UNITS[unit]) }
+    crate::size::Size(bytes).to_string()
 }
 
 /// `1 file`, `7 files`.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-
 use std::time::Duration;
 
 use syncslate_shared::command::{ErrorCode, Refusal};

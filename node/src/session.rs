@@ -465,12 +465,14 @@ impl Roll {
         effects.push(Effect::Store(StoreCommand::Keep(unit.clone())));
     }
 
-    /// How many frames are missing before a picture, by the stamps.
+    /// How many frames are missing before a picture, by the stamps. The first one may come up to a period after T0.
     fn missed(&self, time: Wall, period: Duration) -> u64 {
-        let from = self.last.unwrap_or(self.take.t0);
-        let periods = time.since_us(from) as f64 / syncslate_shared::time::micros(period).max(1) as f64;
-        let expected = if self.last.is_some() { 1.0 } else { 0.0 };
-        (periods - expected).round().max(0.0) as u64
+        let periods = |from: Wall| time.since_us(from) as f64 / syncslate_shared::time::micros(period).max(1) as f64;
+        let missed = match self.last {
+            Some(last) => (periods(last) - 1.0).round(),
+            None => (periods(self.take.t0) - 0.01).floor(),
+        };
+        missed.max(0.0) as u64
     }
 
     /// Where a gap before this picture began and why, if there is one.

@@ -216,6 +216,7 @@ proptest! {
         }
         sim.pass(Duration::from_millis(length_ms));
         prop_assert_eq!(sim.session.state(), NodeState::Rolling);
+        prop_assert_eq!(sim.session.rolling().map(|(_, dropped)| dropped), Some(0));
         let stopped = sim.stop(&roll);
         sim.say(&stopped);
         sim.expect_whole(t0, stopped.t1.unwrap());
@@ -298,8 +299,10 @@ fn a_lost_camera_leaves_a_gap_with_its_cause_and_the_take_goes_on() {
     sim.pass(secs(2.5));
     sim.camera(true);
     sim.pass(secs(5.0));
+    let dropped = sim.session.rolling().map(|(_, dropped)| dropped);
     sim.stop(&roll);
     let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!(dropped, Some((gap.to.since_us(gap.from) as f64 / 33_333.3 - 1.0).round() as u64));
     assert_eq!((gap.from, gap.cause.as_str(), gap.detail.as_str()), (before, "camera_lost", "pulled"));
     assert_eq!(sim.tape.segments.len(), 2);
     assert_eq!(sim.tape.segments[1], gap.to);

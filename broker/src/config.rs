@@ -1,7 +1,10 @@
 //! What the broker is told when it starts.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::accounts::Accounts;
 
 /// What the broker needs. Made by [`Config::new`], then changed field by field.
 #[derive(Debug, Clone)]
@@ -12,14 +15,50 @@ pub struct Config {
     /// Topic prefixes, for example `cmd/`: a publish with the retain flag there is not passed on but reported as
     /// [`crate::Event::RetainRefused`], and nothing of it stays.
     pub never_retained: Vec<String>,
+    /// MQTT over websockets, for browsers, on a port of its own.
+    pub websocket: Option<SocketAddr>,
+    /// Origins of pages (`http://192.168.1.10:8080`) that may open a websocket besides pages of this very host.
+    pub origins: Vec<String>,
+    /// MQTT over TLS, on a port of its own.
+    pub tls: Option<Tls>,
+    /// Who may come in. Empty: everybody may do everything.
+    pub accounts: Accounts,
+    /// What stands before all topics, without a slash at its end. The rights of accounts are counted from there.
+    pub prefix: String,
+    /// Where retained messages are kept over restarts. `None`: nowhere.
+    pub retained_file: Option<PathBuf>,
+    /// How often that file is written, if something has changed.
+    pub save_every: Duration,
     /// How much a client may cost.
     pub limits: Limits,
+}
+
+/// TLS by a certificate of one's own.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Where MQTT over TLS is spoken. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// PEM file: the certificate, then those that vouch for it.
+    pub chain: PathBuf,
+    /// PEM file: its private key.
+    pub key: PathBuf,
 }
 
 impl Config {
     /// A broker on this address, open to everybody who reaches it.
     pub fn new(listen: SocketAddr) -> Config {
-        Config { listen, never_retained: Vec::new(), limits: Limits::default() }
+        Config {
+            listen,
+            never_retained: Vec::new(),
+            websocket: None,
+            origins: Vec::new(),
+            tls: None,
+            accounts: Accounts::default(),
+            prefix: String::new(),
+            retained_file: None,
+            save_every: Duration::from_secs(5),
+            limits: Limits::default(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! too fast costs nothing but itself.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +12,16 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::codec::{self, Bad, ConnAck, Connect, Packet, Publish, Version, Will};
 use crate::core::{Done, Op};
 use crate::event::Event;
-use crate::hub::{Held, Hub, Note, Takeover};
+use crate::hub::{Held, Hub, Note, Routed, Takeover};
 use crate::message::Message;
 use crate::outlet::{self, Outcome};
 use crate::parked;
+use crate::rights::{self, Role, Wish};
 use crate::session::{Offer, Session, Sub, WINDOW};
 
 /// Unconfirmed publishes of one client, in messages and bytes; above it is not read from.
@@ -67,6 +69,8 @@ struct Connection<S> {
     own_notes: mpsc::UnboundedSender<Note>,
     stop: watch::Receiver<bool>,
     will: Option<Will>,
+    /// Name and role; `None` when there are no accounts.
+    account: Option<(String, Role)>,
     /// Seconds that the session outlives this connection.
     expiry: u32,
     keep_alive: Option<Duration>,
@@ -79,7 +83,7 @@ struct Connection<S> {
 }
 
 /// Serves a client from its first byte to its last.
-pub(crate) async fn serve<S>(hub: Arc<Hub>, stream: S, peer: String)
+pub(crate) async fn serve<S>(hub: Arc<Hub>, stream: S, peer: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -93,18 +97,18 @@ where
     let connect = match connect {
         Ok(Ok(connect)) => connect,
         Ok(Err(Some(bad))) => {
-            info!(peer, %bad, "refused a connection");
+            info!(%peer, %bad, "refused a connection");
             refuse(&mut write, Version::V4, if let Bad::Version(_) = bad { Some(1) } else { None }).await;
             return;
         }
         Ok(Err(None)) => return,
         Err(_) => {
-            info!(peer, "a connection sent no CONNECT in time");
+            info!(%peer, "a connection sent no CONNECT in time");
             return;
         }
     };
     let mut output = BytesMut::new();
-    let Some(connection) = accept(hub, connect, read, write, input, &mut output, stop, &peer).await else {
+    let Some(connection) = accept(hub, connect, read, write, input, &mut output, stop, peer).await else {
         return;
     };
     Box::pin(connection.run(output)).await;
@@ -141,6 +145,39 @@ async fn refuse<S: AsyncWrite>(write: &mut WriteHalf<S>, version: Version, code:
     .await;
 }
 
+/// Name and role of whoever may come in, or the refusal in the codes of both versions.
+async fn admit(hub: &Hub, connect: &Connect, peer: SocketAddr) -> Result<Option<(String, Role)>, (u8, u8)> {
+    if connect.client_id.is_empty() && !connect.clean && connect.version == Version::V4 {
+        return Err((2, 0x85));
+    }
+    if connect.props.auth_method {
+        return Err((5, 0x8c));
+    }
+    let accounts = &hub.config.accounts;
+    if accounts.is_empty() {
+        return Ok(None);
+    }
+    let client = connect.client_id.clone();
+    let refused = |user| hub.event(Event::Refused { client: client.clone(), user, peer });
+    let Some(user) = connect.user.clone() else {
+        refused(None);
+        return Err((5, 0x87));
+    };
+    let password = connect.password.clone().unwrap_or_default();
+    let Some(role) = hub.door.verify(accounts, peer.ip(), &user, &password).await else {
+        refused(Some(user));
+        return Err((4, 0x86));
+    };
+    if let Some(will) = &connect.will
+        && !rights::allows(&role, &hub.config.prefix, Wish::Publish, &will.topic)
+    {
+        let what = will.topic.clone();
+        hub.event(Event::Denied { client, user, wish: Wish::Publish, what });
+        return Err((5, 0x87));
+    }
+    Ok(Some((user, role)))
+}
+
 #[allow(clippy::too_many_arguments, reason = "the parts of a connection, put together once")]
 async fn accept<S>(
     hub: Arc<Hub>,
@@ -150,22 +187,20 @@ async fn accept<S>(
     input: BytesMut,
     output: &mut BytesMut,
     stop: watch::Receiver<bool>,
-    peer: &str,
+    peer: SocketAddr,
 ) -> Option<Connection<S>>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
     let version = connect.version;
-    let refusal = match () {
-        () if connect.client_id.is_empty() && !connect.clean && version == Version::V4 => Some((2, 0x85)),
-        () if connect.props.auth_method => Some((5, 0x8c)),
-        () => None,
+    let account = match admit(&hub, &connect, peer).await {
+        Ok(account) => account,
+        Err((v4, v5)) => {
+            info!(%peer, client = connect.client_id, code = v5, "refused a client");
+            refuse(&mut write, version, Some(if version == Version::V4 { v4 } else { v5 })).await;
+            return None;
+        }
     };
-    if let Some((v4, v5)) = refusal {
-        info!(peer, client = connect.client_id, code = v5, "refused a client");
-        refuse(&mut write, version, Some(if version == Version::V4 { v4 } else { v5 })).await;
-        return None;
-    }
     let assigned_id = connect.client_id.is_empty().then(|| format!("auto-{}", hub.number()));
     let client = assigned_id.clone().unwrap_or(connect.client_id);
     let (held, number, notes) = hub.attach(&client, connect.clean).await;
@@ -195,7 +230,9 @@ where
         keep_alive: None,
     };
     codec::put_connack(output, version, &ack);
-    info!(peer, client, ?version, session_present, "connected");
+    info!(%peer, client, ?version, session_present, "connected");
+    let user = account.as_ref().map(|(user, _)| user.clone());
+    hub.event(Event::Connected { client: client.clone(), user, peer });
     let own_notes = hub.notes(&client, number).unwrap_or_else(|| mpsc::unbounded_channel().0);
     let mut connection = Connection {
         client,
@@ -211,6 +248,7 @@ where
         own_notes,
         stop,
         will: connect.will,
+        account,
         expiry,
         keep_alive: (connect.keep_alive > 0).then(|| Duration::from_secs(u64::from(connect.keep_alive)) * 3 / 2),
         aliases: HashMap::new(),
@@ -269,7 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             }
             outcome = outlet::next(&self.hub, &mut self.held) => self.outcome(outcome)?,
             note = self.notes.recv() => match note {
-                Some(Note::Routed(pkid, qos, bytes)) => self.routed(pkid, qos, bytes),
+                Some(Note::Routed(routed)) => self.routed(routed),
                 Some(Note::Takeover(takeover)) => return Err(End::Taken(takeover)),
                 None => return Err(End::Stopping),
             },
@@ -371,6 +409,20 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
                 return Err(End::Ours(0x93, "more unreleased messages than the receive maximum"));
             }
         }
+        let denied = !self.may(Wish::Publish, &topic);
+        self.unconfirmed += 1;
+        self.unconfirmed_bytes += size;
+        // 3.1.1 knows no refusal of a publish: it is acknowledged and goes nowhere, as with Mosquitto.
+        let code = if denied { 0x87 } else { 0 };
+        let note = Note::Routed(Routed { pkid: p.pkid, qos: p.qos, bytes: size, code });
+        let done = Done { to: self.own_notes.clone(), note };
+        if denied {
+            if p.qos == 2 && self.version == Version::V5 {
+                self.held.session.release(p.pkid);
+            }
+            self.hub.op(Op::Pass(done));
+            return Ok(());
+        }
         let message = Message {
             topic,
             payload: p.payload,
@@ -381,9 +433,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             expiry: p.props.message_expiry,
             forward: p.props.forward,
         };
-        self.unconfirmed += 1;
-        self.unconfirmed_bytes += size;
-        let done = Done { to: self.own_notes.clone(), note: Note::Routed(p.pkid, p.qos, size) };
         self.hub.publish(&self.client, message, Some(done));
         Ok(())
     }
@@ -403,14 +452,26 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
         Ok(topic)
     }
 
-    fn routed(&mut self, pkid: u16, qos: u8, bytes: usize) {
+    fn routed(&mut self, r: Routed) {
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
-        self.unconfirmed_bytes = self.unconfirmed_bytes.saturating_sub(bytes);
-        match qos {
-            1 => codec::put_ack(&mut self.output, self.version, 4, pkid, 0),
-            2 => codec::put_ack(&mut self.output, self.version, 5, pkid, 0),
+        self.unconfirmed_bytes = self.unconfirmed_bytes.saturating_sub(r.bytes);
+        match r.qos {
+            1 => codec::put_ack(&mut self.output, self.version, 4, r.pkid, r.code),
+            2 => codec::put_ack(&mut self.output, self.version, 5, r.pkid, r.code),
             _ => {}
         }
+    }
+
+    /// Whether this client's account may do that; if not, the controller is told.
+    fn may(&self, wish: Wish, what: &str) -> bool {
+        let Some((user, role)) = &self.account else { return true };
+        let allowed = rights::allows(role, &self.hub.config.prefix, wish, what);
+        if !allowed {
+            warn!(client = self.client, user, ?wish, what, "denied");
+            let (client, user, what) = (self.client.clone(), user.clone(), what.to_owned());
+            self.hub.event(Event::Denied { client, user, wish, what });
+        }
+        allowed
     }
 
     async fn subscribe(&mut self, s: codec::Subscribe) -> Result<(), End> {
@@ -449,6 +510,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
         if filter.starts_with("$share/") {
             return Err(0x9e);
         }
+        if !self.may(Wish::Subscribe, filter) {
+            return Err(0x87);
+        }
         let session = &mut self.held.session;
         if session.has(filter) {
             session.change(sub);
@@ -471,7 +535,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
                 self.hub.remove_filter(link, filter, slot);
                 0
             }
-            // rumqttd leaves the UNSUBSCRIBE of an unknown filter unanswered (router/routing.rs:704).
+            // rumqttd leaves the UNSUBSCRIBE of an unknown filter unanswered (router/routing.rs:720).
             _ => 0x11,
         }
     }
@@ -489,6 +553,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             End::Stopping => (Some(0x8b), "the broker stops"),
         };
         info!(client = self.client, why, "disconnected");
+        self.hub.event(Event::Disconnected { client: self.client.clone(), why });
         let mut expiry = self.expiry;
         let mut will = self.will.take();
         match &end {
@@ -570,9 +635,4 @@ impl From<Bad> for End {
     fn from(bad: Bad) -> End {
         End::Bad(bad)
     }
-}
-
-/// Lets the core be broken by a test.
-pub(crate) fn break_router(hub: &Hub) {
-    hub.op(Op::Break);
 }

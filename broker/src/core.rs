@@ -26,6 +26,8 @@ const BATCH: usize = 512;
 pub(crate) enum Op {
     /// Route a message; tell when that is done.
     Publish(Message, Option<Done>),
+    /// Route nothing, but tell in the order of the others.
+    Pass(Done),
     /// Open a link for a session.
     Open(oneshot::Sender<Link>),
     /// Link, filter.
@@ -34,8 +36,8 @@ pub(crate) enum Op {
     Unsubscribe(usize, Slot),
     /// The session has ended.
     Release(Link),
-    /// Kill the router, to show that nobody notices.
-    Break,
+    /// Kill the router (or let it hang), to show that nobody notices.
+    Break(bool),
     /// End the thread.
     Stop,
 }
@@ -77,7 +79,7 @@ struct Core {
     entries: Vec<Entry>,
     pool: Vec<Link>,
     /// Published since the last confirmation.
-    batch: Vec<(Message, Option<Done>)>,
+    batch: Vec<(Option<Message>, Option<Done>)>,
     restarted: Box<dyn Fn(Restart) + Send>,
 }
 
@@ -122,7 +124,11 @@ impl Core {
         let result = match op {
             Op::Publish(message, done) => {
                 self.route(&message);
-                self.batch.push((message, done));
+                self.batch.push((Some(message), done));
+                Ok(())
+            }
+            Op::Pass(done) => {
+                self.batch.push((None, Some(done)));
                 Ok(())
             }
             Op::Open(reply) => {
@@ -138,8 +144,12 @@ impl Core {
                 self.router.unsubscribe(&mut entry.tx, slot)
             }),
             Op::Release(link) => self.release(link),
-            Op::Break => {
-                self.router.break_it();
+            Op::Break(hang) => {
+                if hang {
+                    self.router.stick();
+                } else {
+                    self.router.break_it();
+                }
                 Ok(())
             }
             Op::Stop => Ok(()),
@@ -254,7 +264,7 @@ impl Core {
             }
         }
         let batch = std::mem::take(&mut self.batch);
-        for (message, _) in &batch {
+        for message in batch.iter().filter_map(|(message, _)| message.as_ref()) {
             self.route(message);
         }
         self.batch = batch;

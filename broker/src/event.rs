@@ -1,8 +1,11 @@
 //! What the broker tells the controller.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::rights::Wish;
 
 /// Something that the controller should know.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +19,42 @@ pub enum Event {
         topic: String,
         /// What.
         payload: Bytes,
+    },
+    /// A client was let in.
+    Connected {
+        /// The client's id.
+        client: String,
+        /// Its account.
+        user: Option<String>,
+        /// Where it comes from.
+        peer: SocketAddr,
+    },
+    /// A client's connection has ended.
+    Disconnected {
+        /// The client's id.
+        client: String,
+        /// In a few words.
+        why: &'static str,
+    },
+    /// Somebody was not let in: wrong password, or none.
+    Refused {
+        /// The client's id.
+        client: String,
+        /// The account that was tried.
+        user: Option<String>,
+        /// Where it came from.
+        peer: SocketAddr,
+    },
+    /// A client tried what its account may not do.
+    Denied {
+        /// The client's id.
+        client: String,
+        /// Its account.
+        user: String,
+        /// Publishing (a last will too) or subscribing.
+        wish: Wish,
+        /// The topic or filter.
+        what: String,
     },
     /// The router had ended or did not answer and was replaced; no client was disconnected.
     Restarted {

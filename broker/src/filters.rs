@@ -1,7 +1,7 @@
 //! The table of all filters that somebody is subscribed to, each with a small number.
 //!
 //! Pure. rumqttd never sees a client's topic: it routes on `f/<number>`. Its own tables of topics and filters only ever
-//! grow (`router/logs.rs:67`) and its matching panics on some names (`protocol/mod.rs:658`); numbers are used again, so
+//! grow (`router/logs.rs:63`) and its matching panics on some names (`protocol/mod.rs:658`); numbers are used again, so
 //! behind the guard there are never more of them than there were filters at one time.
 
 use std::collections::HashMap;

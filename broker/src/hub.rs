@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{debug, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::config::Config;
 use crate::core::{self, Done, Link, Op, Restart};
+use crate::door::Door;
 use crate::event::Event;
 use crate::filters::{Filters, Slot};
 use crate::message::Message;
+use crate::persist;
 use crate::retained::Retained;
 use crate::session::Session;
 
@@ -25,10 +27,20 @@ pub(crate) struct Held {
 
 /// What a connection (or the keeper of an absent client's session) is told.
 pub(crate) enum Note {
-    /// A publish of this client has been routed: packet id, QoS, bytes.
-    Routed(u16, u8, usize),
+    /// A publish of this client has been dealt with.
+    Routed(Routed),
     /// A new connection has the same client id.
     Takeover(Takeover),
+}
+
+/// What a publish is answered with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Routed {
+    pub(crate) pkid: u16,
+    pub(crate) qos: u8,
+    pub(crate) bytes: usize,
+    /// Reason code of version 5.
+    pub(crate) code: u8,
 }
 
 /// The session is asked for.
@@ -52,6 +64,8 @@ pub(crate) struct Hub {
     retained: Mutex<Retained>,
     owners: Mutex<HashMap<String, Owner>>,
     events: mpsc::Sender<Event>,
+    pub(crate) door: Door,
+    pub(crate) restarts: Arc<AtomicU64>,
     numbers: AtomicU64,
     started: Instant,
     /// True when the broker stops.
@@ -68,8 +82,11 @@ impl Hub {
     pub(crate) fn start(config: Config, events: mpsc::Sender<Event>) -> std::io::Result<Arc<Hub>> {
         let filters = Arc::new(RwLock::new(Filters::default()));
         let told = events.clone();
+        let restarts = Arc::new(AtomicU64::new(0));
+        let counted = restarts.clone();
         let restarted = move |restart: Restart| {
             let event = Event::Restarted { why: restart.why.why().to_owned(), took: restart.took };
+            counted.fetch_add(1, Ordering::Relaxed);
             tell(&told, event);
         };
         // Every session may have a link, of connected and of absent clients, and some are about to end.
@@ -82,6 +99,8 @@ impl Hub {
             retained: Mutex::default(),
             owners: Mutex::default(),
             events,
+            door: Door::default(),
+            restarts,
             numbers: AtomicU64::new(1),
             started: crate::clock::now(),
             stopping: watch::Sender::new(false),
@@ -110,7 +129,7 @@ impl Hub {
                 let (topic, payload) = (message.topic.to_string(), message.payload);
                 self.event(Event::RetainRefused { client: client.to_owned(), topic, payload });
                 if let Some(done) = done {
-                    let _ = done.to.send(done.note);
+                    self.op(Op::Pass(done));
                 }
                 return;
             }
@@ -120,6 +139,49 @@ impl Hub {
             }
         }
         self.op(Op::Publish(message, done));
+    }
+
+    /// How many messages are retained.
+    pub(crate) fn retained_count(&self) -> usize {
+        lock(&self.retained).len()
+    }
+
+    /// Reads the retained messages that were kept over a restart.
+    pub(crate) fn load(&self) -> std::io::Result<()> {
+        let Some(path) = &self.config.retained_file else { return Ok(()) };
+        match persist::load(path)? {
+            Ok(messages) => {
+                let mut retained = lock(&self.retained);
+                for message in messages {
+                    retained.set(&message, self.config.limits.retained);
+                }
+                info!(path = %path.display(), messages = retained.len(), "retained messages read");
+            }
+            Err(aside) => {
+                error!(path = %path.display(), aside = %aside.display(), "the file of retained messages is damaged");
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes them, if they have changed since `version`; the new version. Blocks on the disk.
+    pub(crate) fn save(&self, version: u64) -> u64 {
+        let Some(path) = &self.config.retained_file else { return version };
+        let (bytes, now) = {
+            let mut retained = lock(&self.retained);
+            retained.expire(self.now_ms());
+            if retained.version() == version {
+                return version;
+            }
+            (persist::encode(retained.all(), self.now_ms()), retained.version())
+        };
+        match persist::save(path, &bytes) {
+            Ok(()) => now,
+            Err(error) => {
+                error!(path = %path.display(), %error, "cannot write the retained messages, trying again");
+                version
+            }
+        }
     }
 
     /// The retained messages that belong to a filter.
@@ -205,6 +267,6 @@ impl Hub {
 
 fn tell(events: &mpsc::Sender<Event>, event: Event) {
     if let Err(e) = events.try_send(event) {
-        warn!(event = ?e.into_inner(), "nobody takes the broker's events");
+        debug!(event = ?e.into_inner(), "nobody takes the broker's events");
     }
 }

@@ -14,11 +14,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod accounts;
 mod clock;
 pub mod codec;
 mod config;
 mod connection;
 mod core;
+mod door;
 mod event;
 mod filters;
 mod hub;
@@ -26,22 +28,29 @@ mod listen;
 mod message;
 mod outlet;
 mod parked;
+mod persist;
 mod retained;
+pub mod rights;
 mod router;
+mod secure;
 mod session;
 pub mod topic;
+mod websocket;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
-pub use config::{Config, Limits};
+pub use config::{Config, Limits, Tls};
 pub use event::Event;
 
 use hub::Hub;
+use listen::Way;
 
 /// Events that wait for the controller.
 const EVENTS: usize = 1024;
@@ -64,25 +73,80 @@ pub enum StartError {
     /// The router cannot be started.
     #[error("cannot start the broker's router: {0}\n\nhint: the machine may be out of memory or threads")]
     Router(#[source] std::io::Error),
+    /// The certificate or its key cannot be used.
+    #[error(
+        "cannot use the certificate {0}: {1}\n\nhint: both files are PEM, the key is the certificate's, and both can be read"
+    )]
+    Certificate(PathBuf, String),
+    /// The file of retained messages cannot be read.
+    #[error("cannot read the retained messages in {0}: {1}\n\nhint: the file must belong to the user that runs this")]
+    Retained(PathBuf, #[source] std::io::Error),
 }
 
-/// A running broker. Dropped without [`Broker::stop`], it closes its port and its connections at once.
+/// Figures for `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Open connections.
+    pub connections: usize,
+    /// Client ids in use, by connections and by sessions that wait for their client.
+    pub sessions: usize,
+    /// Retained messages.
+    pub retained: usize,
+    /// How often the router was replaced.
+    pub restarts: u64,
+}
+
+/// A running broker. Dropped without [`Broker::stop`], it closes its ports and its connections at once.
 pub struct Broker {
     hub: Arc<Hub>,
     addr: SocketAddr,
+    tls: Option<SocketAddr>,
+    websocket: Option<SocketAddr>,
     events: mpsc::Receiver<Event>,
     room: Arc<Semaphore>,
+    saver: Option<JoinHandle<()>>,
 }
 
-/// Starts the broker. When this returns, its port is open.
+/// Starts the broker. When this returns, its ports are open.
 pub async fn start(config: Config) -> Result<Broker, StartError> {
-    let listener = listen::bind(config.listen).await?;
-    let addr = listener.local_addr().map_err(|e| StartError::Listen(config.listen, e))?;
+    let tls = config.tls.as_ref().map(secure::acceptor).transpose()?;
+    let (plain, addr) = listen::bind(config.listen).await?;
+    let over_tls = listen::bind_some(config.tls.as_ref().map(|t| t.listen)).await?;
+    let over_http = listen::bind_some(config.websocket).await?;
     let (tx, events) = mpsc::channel(EVENTS);
     let room = Arc::new(Semaphore::new(config.limits.connections));
     let hub = Hub::start(config, tx).map_err(StartError::Router)?;
-    tokio::spawn(listen::accept(hub.clone(), listener, room.clone()));
-    Ok(Broker { hub, addr, events, room })
+    if let Some(path) = &hub.config.retained_file {
+        hub.load().map_err(|e| StartError::Retained(path.clone(), e))?;
+    }
+    tokio::spawn(listen::keep_accepting(hub.clone(), plain, room.clone(), Way::Plain));
+    let (tls, websocket) = (
+        over_tls.zip(tls).map(|((listener, addr), acceptor)| {
+            tokio::spawn(listen::keep_accepting(hub.clone(), listener, room.clone(), Way::Tls(acceptor)));
+            addr
+        }),
+        over_http.map(|(listener, addr)| {
+            tokio::spawn(listen::keep_accepting(hub.clone(), listener, room.clone(), Way::Websocket));
+            addr
+        }),
+    );
+    let saver = hub.config.retained_file.is_some().then(|| tokio::spawn(save(hub.clone())));
+    Ok(Broker { hub, addr, tls, websocket, events, room, saver })
+}
+
+/// Writes the retained messages now and then.
+async fn save(hub: Arc<Hub>) {
+    let mut stop = hub.stopping.subscribe();
+    let mut version = 0;
+    loop {
+        tokio::select! {
+            () = sleep(hub.config.save_every) => {}
+            _ = stop.wait_for(|s| *s) => return,
+        }
+        let saving = hub.clone();
+        version = tokio::task::spawn_blocking(move || saving.save(version)).await.unwrap_or(version);
+    }
 }
 
 impl Broker {
@@ -96,17 +160,66 @@ impl Broker {
         &mut self.events
     }
 
-    /// Takes no more connections, lets the open ones take what is on its way (for two seconds at most), closes.
-    pub async fn stop(self) {
+    /// Where it listens for TLS, if it does.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls
+    }
+
+    /// Where it listens for websockets, if it does.
+    pub fn websocket_addr(&self) -> Option<SocketAddr> {
+        self.websocket
+    }
+
+    /// How things stand.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.hub.config.limits.connections.saturating_sub(self.room.available_permits()),
+            sessions: self.hub.owners(),
+            retained: self.hub.retained_count(),
+            restarts: self.hub.restarts.load(std::sync::atomic::Ordering::Relaxed),
+        }
+    }
+
+    /// A way to check passwords that can be given away, to the web page for example.
+    pub fn gate(&self) -> Gate {
+        Gate { hub: self.hub.clone() }
+    }
+
+    /// Takes no more connections, lets the open ones take what is on its way (for two seconds at most), keeps the
+    /// retained messages, closes.
+    pub async fn stop(mut self) {
         self.hub.stopping.send_replace(true);
         let all = u32::try_from(self.hub.config.limits.connections).unwrap_or(u32::MAX);
         let _ = timeout(GRACE, self.room.acquire_many(all)).await;
+        if let Some(saver) = self.saver.take() {
+            let _ = saver.await;
+        }
+        let hub = self.hub.clone();
+        let _ = tokio::task::spawn_blocking(move || hub.save(0)).await;
     }
 
-    /// Kills the router by one of rumqttd's own faults, as a test of what then happens.
+    /// Kills the router by one of rumqttd's own faults, or lets it hang, as a test of what then happens.
     #[doc(hidden)]
-    pub fn break_router(&self) {
-        connection::break_router(&self.hub);
+    pub fn break_router(&self, hang: bool) {
+        self.hub.op(crate::core::Op::Break(hang));
+    }
+}
+
+/// Checks passwords against the broker's accounts, as slowly for those who guess as the broker itself does.
+#[derive(Clone)]
+pub struct Gate {
+    hub: Arc<Hub>,
+}
+
+impl Gate {
+    /// Whether there are accounts at all.
+    pub fn is_open(&self) -> bool {
+        self.hub.config.accounts.is_empty()
+    }
+
+    /// The role behind a name and its password, if they are right.
+    pub async fn verify(&self, from: IpAddr, name: &str, password: &[u8]) -> Option<rights::Role> {
+        self.hub.door.verify(&self.hub.config.accounts, from, name, password).await
     }
 }
 

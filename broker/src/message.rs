@@ -1,7 +1,7 @@
 //! One message on its way, and the form in which it travels through rumqttd.
 //!
-//! rumqttd gives every subscriber the subscriber's QoS instead of the smaller one (`router/routing.rs:1562`), clears the
-//! retain flag (`:1246`) and knows no sender, so what the guard must know again on the other side is packed into the
+//! rumqttd gives every subscriber the subscriber's QoS instead of the smaller one (`router/routing.rs:1564`), clears the
+//! retain flag (`:1238`) and knows no sender, so what the guard must know again on the other side is packed into the
 //! one field that rumqttd passes on untouched: the correlation data. The payload itself is never copied.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The retained messages, owned by the guard.
 //!
 //! Pure. rumqttd cuts what a new subscriber gets to 200 messages, lets a NON-retained empty publish delete
-//! (`router/routing.rs:1239`), sends nothing on a second subscribe (`:946`) and forgets all when it ends; here all of a
+//! (`router/routing.rs:1230`), sends nothing on a second subscribe (`:967`) and forgets all when it ends; here all of a
 //! filter's messages are found, in the order of their topics, on every subscribe.
 
 use std::collections::BTreeMap;
@@ -66,7 +66,6 @@ impl Retained {
             .collect()
     }
 
-    #[cfg(test)]
     /// Forgets what has expired.
     pub(crate) fn expire(&mut self, now_ms: u64) {
         let before = self.map.len();
@@ -83,7 +82,16 @@ impl Retained {
         }
     }
 
-    #[cfg(test)]
+    /// All, in the order of their topics.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Message> {
+        self.map.values()
+    }
+
+    /// Another number after each change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.map.len()

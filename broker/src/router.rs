@@ -72,7 +72,7 @@ impl Router {
         };
         let (opener, wishes) = mpsc::channel::<String>();
         let (reply, opened) = mpsc::channel();
-        // LinkBuilder::build waits for the router without a limit (`link/local.rs:139`), so it is done aside.
+        // LinkBuilder::build waits for the router without a limit (`link/local.rs:127`), so it is done aside.
         let helper = thread::Builder::new().name("mqtt-links".to_owned());
         helper
             .spawn(move || {
@@ -165,6 +165,20 @@ impl Router {
     }
 }
 
+impl Router {
+    /// Makes the router wait for ever, for tests: kept busy for a moment with one link's packets, it then finds the
+    /// buffer of another link locked.
+    pub(crate) fn stick(&mut self) {
+        let Ok((mut busy, _rx)) = self.open() else { return };
+        let Ok((mut locked, _rx)) = self.open() else { return };
+        let packet = || Publish::new(Bytes::from_static(b"f/0"), Bytes::new(), false);
+        busy.buffer().extend((0..200_000).map(|_| Packet::Publish(packet(), None)));
+        let _ = kick(&mut busy);
+        let _ = kick(&mut locked);
+        std::mem::forget(locked.buffer());
+    }
+}
+
 fn open(opener: &mpsc::Sender<String>, opened: &mpsc::Receiver<Opened>, id: String) -> Result<(LinkTx, LinkRx), Gone> {
     opener.send(id).map_err(|_| Gone::Dead)?;
     match opened.recv_timeout(PATIENCE) {
@@ -176,8 +190,8 @@ fn open(opener: &mpsc::Sender<String>, opened: &mpsc::Receiver<Opened>, id: Stri
 
 /// Tells the router that a link's buffer holds something.
 ///
-/// A link has no such call in public that cannot block (`link/local.rs:266`), so an UNSUBSCRIBE of a filter that nobody
-/// has goes last: the router takes the whole buffer and answers this one with nothing (`router/routing.rs:704`).
+/// A link has no such call in public that cannot block (`link/local.rs:206`), so an UNSUBSCRIBE of a filter that nobody
+/// has goes last: the router takes the whole buffer and answers this one with nothing (`router/routing.rs:720`).
 fn kick(link: &mut LinkTx) -> Result<(), Gone> {
     let deadline = crate::clock::now() + PATIENCE;
     loop {

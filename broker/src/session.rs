@@ -1,8 +1,8 @@
 //! What a client is subscribed to, what waits for it, and what it has not acknowledged.
 //!
 //! Pure: no socket, no clock, no router. A session outlives its connection if the client asked for that. rumqttd's own
-//! sessions are not used: it ends connections whose acknowledgements come in another order (`router/iobufs.rs:129`),
-//! lets only 100 messages be on their way (`:12`) and knows no receive maximum.
+//! sessions are not used: it ends connections whose acknowledgements come in another order (`router/iobufs.rs:167`),
+//! lets only 100 messages be on their way (`:18`) and knows no receive maximum.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -143,7 +143,7 @@ impl Session {
     }
 
     /// Whether messages were skipped before this place in a filter's log: rumqttd drops the oldest of a full log and
-    /// tells nobody (`router/routing.rs:1461`).
+    /// tells nobody (`router/routing.rs:1512`).
     pub(crate) fn gap(&mut self, slot: Slot, place: u64) -> bool {
         self.read.insert(slot, place).is_some_and(|last| place > last + 1)
     }

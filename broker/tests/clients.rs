@@ -105,7 +105,7 @@ async fn a_killed_router_is_replaced_and_nobody_notices() {
     for i in 0..300 {
         writer.write(&format!("{i}\n")).await;
         if i % 100 == 50 {
-            rig.broker.break_router();
+            rig.broker.break_router(i == 150);
             let event = rig.event().await;
             assert!(matches!(event, syncslate_broker::Event::Restarted { took, .. } if took.as_millis() < 2000));
         }

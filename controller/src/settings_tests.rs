@@ -139,3 +139,29 @@ fn the_network_is_shared_by_those_who_send() {
     );
     assert_eq!((settings.patience.as_secs(), settings.reserve), (60, Size(1_000_000_000)));
 }
+
+const EXAMPLE: &str = include_str!("../../guide/settings/controller.toml");
+
+#[test]
+fn the_shipped_example_is_the_defaults() {
+    assert_eq!(load(&[], EXAMPLE), load(&[], ""));
+}
+
+#[test]
+fn the_shipped_example_shows_every_key() {
+    for section in keys("") {
+        let (_, text) = EXAMPLE.split_once(&format!("\n[{section}]\n")).unwrap();
+        let text = text.split("\n[").next().unwrap();
+        for key in keys(&format!("[{section}]\n")) {
+            let shown = text.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+            assert!(shown, "[{section}] lacks `{key}`");
+        }
+    }
+}
+
+/// The keys below a header, as the refusal of one that is not there names them.
+fn keys(header: &str) -> Vec<String> {
+    let refusal = load(&[], &format!("{header}no_such_key = 1")).unwrap_err();
+    let known = refusal.split("expected").nth(1).unwrap().split('\n').next().unwrap();
+    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}

@@ -1,1 +1,9 @@
-//! e2e
+//! Tests over real processes: the controller with its broker, nodes with simulated cameras, ffmpeg, rsync and the
+//! Mosquitto clients. This library is the language they are written in: a [`rig::Rig`] is built, driven as an operator
+//! would, and judged by the pictures themselves ([`judge`]).
+
+pub mod judge;
+pub mod mqtt;
+pub mod process;
+pub mod proxy;
+pub mod rig;

@@ -6,7 +6,6 @@ use clap::Parser as _;
 use syncslate_node::settings::{Cli, Settings, Tool};
 use syncslate_node::{camera, decode, run};
 use syncslate_shared::report::{self, Failure};
-use syncslate_shared::time::SystemClocks;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -18,7 +17,7 @@ fn main() -> ExitCode {
 
 fn start(mut cli: Cli) -> Result<(), Failure> {
     match cli.tool.take() {
-        Some(Tool::TestCamera(args)) => camera::test::run(&args, std::io::stdout().lock(), &SystemClocks),
+        Some(Tool::TestCamera(args)) => camera::test::main(&args),
         Some(Tool::ReadPictures(args)) => {
             runtime()?.block_on(decode::print_csv(&args, &mut std::io::stdout().lock())).map_err(Failure::new)
         }

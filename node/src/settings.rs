@@ -270,6 +270,33 @@ mod tests {
         }
     }
 
+    const EXAMPLE: &str = include_str!("../../guide/settings/node.toml");
+
+    #[test]
+    fn the_shipped_example_is_the_defaults() {
+        assert_eq!(settings(&[], EXAMPLE), settings(&[], ""));
+    }
+
+    #[test]
+    fn the_shipped_example_shows_every_key() {
+        let (top, sections) = EXAMPLE.split_once("\n[").unwrap();
+        let sections = sections.split("\n[").map(|text| text.split_once(']').unwrap());
+        for (section, text) in [("", top)].into_iter().chain(sections) {
+            for key in keys(section) {
+                let shown = text.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+                assert!(shown || EXAMPLE.contains(&format!("[{key}]")), "[{section}] lacks `{key}`");
+            }
+        }
+    }
+
+    /// The keys of a section, as the refusal of one that it does not have names them.
+    fn keys(section: &str) -> Vec<String> {
+        let header = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
+        let refusal = settings(&[], &format!("{header}no_such_key = 1")).unwrap_err();
+        let known = refusal.split("expected").nth(1).unwrap().split('\n').next().unwrap();
+        known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
     #[test]
     fn the_command_line_is_sound() {
         <Cli as clap::CommandFactory>::command().debug_assert();

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
-use syncslate_broker::{Broker, Config};
+use syncslate_broker::{Broker, Config, Event};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -47,8 +47,14 @@ impl Rig {
         Rig { broker, addr }
     }
 
-    pub async fn event(&mut self) -> syncslate_broker::Event {
-        timeout(LONG, self.broker.events().recv()).await.expect("no event came").unwrap()
+    /// The next event that is not just somebody's coming or going.
+    pub async fn event(&mut self) -> Event {
+        loop {
+            match timeout(LONG, self.broker.events().recv()).await.expect("no event came").unwrap() {
+                Event::Connected { .. } | Event::Disconnected { .. } => {}
+                event => return event,
+            }
+        }
     }
 
     fn client(&self, program: &str, args: &[&str]) -> Command {
@@ -273,6 +279,26 @@ pub fn publish(topic: &str, payload: &str, qos: u8, retain: bool, pkid: u16) -> 
     framed(0x30 | qos << 1 | u8::from(retain), &body)
 }
 
+/// CONNECT of version 3.1.1 with an account.
+pub fn connect_as(id: &str, user: &str, password: &str) -> Vec<u8> {
+    let mut body = text("MQTT");
+    body.extend([4, 0xc2, 0, 0]);
+    for field in [id, user, password] {
+        body.extend(text(field));
+    }
+    framed(0x10, &body)
+}
+
+/// A packet from its first byte and its body.
+pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+    framed(first, body)
+}
+
+/// Text with its length.
+pub fn field(s: &str) -> Vec<u8> {
+    text(s)
+}
+
 pub fn subscribe(filter: &str, qos: u8) -> Vec<u8> {
     let mut body = vec![0, 1];
     body.extend(text(filter));
@@ -288,4 +314,13 @@ pub async fn wait_for(what: &str, mut is: impl AsyncFnMut() -> bool) {
         }
     };
     timeout(LONG, all).await.unwrap_or_else(|_| panic!("{what}: waited in vain"));
+}
+
+/// A certificate for this machine, vouched for by itself.
+pub fn certificate(dir: &std::path::Path) -> syncslate_broker::Tls {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let (chain, key) = (dir.join("chain.pem"), dir.join("key.pem"));
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    syncslate_broker::Tls { listen: ([127, 0, 0, 1], 0).into(), chain, key }
 }

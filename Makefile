@@ -1,0 +1,33 @@
+# make demo: a controller and three simulated cameras at http://127.0.0.1:8080
+# make test: all tests      make lint: format, clippy, documentation
+# make bench: what it costs make fuzz: every parser, a minute each
+
+DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 ssh=openssh-client sshd=openssh-server tar=tar
+FUZZ_SECONDS ?= 60
+
+.PHONY: demo test lint bench fuzz
+
+demo:
+	@.ci/install $(DEMO_TOOLS)
+	cargo build --release --locked -p syncslate-controller -p syncslate-node
+	@demo/run target/release
+
+test:
+	@.ci/install $(TEST_TOOLS)
+	cargo build --workspace --bins --locked
+	cargo test --workspace --locked
+
+lint:
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+bench:
+	@.ci/install $(TEST_TOOLS)
+	cargo build --release --locked --workspace --bins
+	target/release/bench-node
+
+fuzz:
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done

@@ -1,0 +1,359 @@
+//! What the Eclipse Paho interoperability tests ask of a broker, written anew with packets made by hand.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod rig;
+
+use rig::{Raw, Rig, connect, field, packet, publish, subscribe};
+
+/// CONNECT of version 5 with properties.
+fn connect5(id: &str, clean: bool, props: &[u8]) -> Vec<u8> {
+    let mut body = field("MQTT");
+    body.extend([5, if clean { 2 } else { 0 }, 0, 0, u8::try_from(props.len()).unwrap()]);
+    body.extend(props);
+    body.extend(field(id));
+    packet(0x10, &body)
+}
+
+/// A connection of version 5 and its CONNACK.
+async fn open5(rig: &Rig, id: &str, clean: bool, props: &[u8]) -> (Raw, Vec<u8>) {
+    let mut raw = Raw::open(rig.addr).await;
+    raw.send(&connect5(id, clean, props)).await;
+    let ack = raw.packet().await;
+    assert_eq!((ack[0], ack[3]), (0x20, 0), "{ack:?}");
+    (raw, ack)
+}
+
+fn publish5(topic: &str, payload: &str, qos: u8, retain: bool, props: &[u8]) -> Vec<u8> {
+    let mut body = field(topic);
+    if qos > 0 {
+        body.extend([0, 9]);
+    }
+    body.push(u8::try_from(props.len()).unwrap());
+    body.extend(props);
+    body.extend(payload.as_bytes());
+    packet(0x30 | qos << 1 | u8::from(retain), &body)
+}
+
+async fn subscribe5(raw: &mut Raw, filter: &str, options: u8, props: &[u8]) -> u8 {
+    let mut body = vec![0, 1, u8::try_from(props.len()).unwrap()];
+    body.extend(props);
+    body.extend(field(filter));
+    body.push(options);
+    raw.send(&packet(0x82, &body)).await;
+    let ack = raw.packet().await;
+    assert_eq!(ack[..5], [0x90, 4, 0, 1, 0], "{ack:?}");
+    ack[5]
+}
+
+/// Nothing came before a message that the client sends to itself through the router.
+async fn nothing_more(raw: &mut Raw, five: bool) {
+    let marked = if five {
+        subscribe5(raw, "mark", 0, &[]).await;
+        publish5("mark", "", 0, false, &[])
+    } else {
+        raw.send(&subscribe("mark", 0)).await;
+        assert_eq!(raw.packet().await, [0x90, 3, 0, 1, 0]);
+        publish("mark", "", 0, false, 0)
+    };
+    raw.send(&marked).await;
+    assert_eq!(raw.packet().await, marked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_smaller_quality_is_delivered() {
+    let rig = Rig::new().await;
+    for wanted in 0..3u8 {
+        for sent in 0..3u8 {
+            let mut raw = Raw::connect(rig.addr, "both").await;
+            raw.send(&subscribe("q", wanted)).await;
+            assert_eq!(raw.packet().await, [0x90, 3, 0, 1, wanted]);
+            let mut other = Raw::connect(rig.addr, "other").await;
+            other.send(&publish("q", "x", sent, false, 1)).await;
+            let got = raw.packet().await;
+            assert_eq!(got[0] >> 1 & 3, wanted.min(sent), "wanted {wanted}, sent {sent}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overlapping_subscriptions_deliver_at_least_once_each_at_most() {
+    let rig = Rig::new().await;
+    let mut raw = Raw::connect(rig.addr, "raw").await;
+    raw.send(&subscribe("a/#", 2)).await;
+    raw.packet().await;
+    raw.send(&subscribe("a/+", 1)).await;
+    raw.packet().await;
+    let mut other = Raw::connect(rig.addr, "other").await;
+    other.send(&publish("a/b", "x", 2, false, 1)).await;
+    let mut qualities = [raw.packet().await[0] >> 1 & 3, raw.packet().await[0] >> 1 & 3];
+    qualities.sort_unstable();
+    assert_eq!(qualities, [1, 2]);
+    nothing_more(&mut raw, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dollar_topics_are_hidden_from_wildcards() {
+    let rig = Rig::new().await;
+    let mut raw = Raw::connect(rig.addr, "raw").await;
+    for filter in ["#", "+/x"] {
+        raw.send(&subscribe(filter, 0)).await;
+        raw.packet().await;
+    }
+    raw.send(&publish("$dollar/x", "x", 1, true, 1)).await;
+    assert_eq!(raw.packet().await, [0x40, 2, 0, 1]);
+    // The next thing that comes is what `#` does select.
+    raw.send(&publish("mark", "", 0, false, 0)).await;
+    assert_eq!(raw.packet().await, publish("mark", "", 0, false, 0));
+    raw.send(&subscribe("$dollar/#", 0)).await;
+    raw.packet().await;
+    assert_eq!(raw.packet().await, publish("$dollar/x", "x", 0, true, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_acknowledged_comes_again_after_a_reconnect() {
+    let rig = Rig::new().await;
+    let mut raw = Raw::open(rig.addr).await;
+    raw.send(&connect(4, "again", false, 0)).await;
+    assert_eq!(raw.packet().await, [0x20, 2, 0, 0]);
+    raw.send(&subscribe("q/#", 2)).await;
+    raw.packet().await;
+    let mut other = Raw::connect(rig.addr, "other").await;
+    for qos in 0..3 {
+        other.send(&publish(&format!("q/{qos}"), "x", qos, false, 1)).await;
+        raw.packet().await;
+    }
+    drop(raw);
+    let mut raw = Raw::open(rig.addr).await;
+    raw.send(&connect(4, "again", false, 0)).await;
+    assert_eq!(raw.packet().await, [0x20, 2, 1, 0]);
+    for qos in 1..3u8 {
+        let got = raw.packet().await;
+        assert_eq!(got[0], 0x38 | qos << 1, "DUP");
+        let id = [got[7], got[8]];
+        if qos == 1 {
+            raw.send(&[0x40, 2, id[0], id[1]]).await;
+        } else {
+            raw.send(&[0x50, 2, id[0], id[1]]).await;
+            assert_eq!(raw.packet().await, [0x62, 2, id[0], id[1]]);
+            raw.send(&[0x70, 2, id[0], id[1]]).await;
+        }
+    }
+    nothing_more(&mut raw, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_messages_keep_their_order_in_every_quality() {
+    let rig = Rig::new().await;
+    for qos in 0..3u8 {
+        let mut sub = Raw::connect(rig.addr, "sub").await;
+        sub.send(&subscribe("o", qos)).await;
+        sub.packet().await;
+        let mut raw = Raw::connect(rig.addr, "pub").await;
+        for i in 0..1000u16 {
+            raw.send(&publish("o", &format!("{i:04}"), qos, false, i + 1)).await;
+            if qos == 2 {
+                raw.packet().await;
+                let [high, low] = (i + 1).to_be_bytes();
+                raw.send(&[0x62, 2, high, low]).await;
+            }
+            if qos > 0 {
+                raw.packet().await;
+            }
+            let got = sub.packet().await;
+            assert!(got.ends_with(format!("{i:04}").as_bytes()));
+            if qos > 0 {
+                sub.send(&[if qos == 1 { 0x40 } else { 0x50 }, 2, got[5], got[6]]).await;
+            }
+            if qos == 2 {
+                sub.packet().await;
+                sub.send(&[0x70, 2, got[5], got[6]]).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_names_its_limits_and_the_id_it_chose() {
+    let rig = Rig::new().await;
+    let (_raw, ack) = open5(&rig, "", true, &[]).await;
+    let text = String::from_utf8_lossy(&ack);
+    assert!(text.contains("auto-"), "{text}");
+    assert!(ack.windows(5).any(|w| w == [0x27, 1, 0, 0, 0]), "maximum packet size 16 MiB");
+    assert!(ack.windows(2).any(|w| w == [0x2a, 0]), "no shared subscriptions");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_passes_properties_on_and_counts_expiry_down() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "raw", true, &[]).await;
+    assert_eq!(subscribe5(&mut raw, "p", 0, &[0x0b, 42]).await, 0);
+    let mut props = vec![0x01, 1, 0x03];
+    props.extend(field("text/plain"));
+    props.push(0x08);
+    props.extend(field("answer/here"));
+    props.extend([0x09, 0, 2, 1, 2, 0x26]);
+    props.extend(field("key"));
+    props.extend(field("value"));
+    let mut sent = props.clone();
+    sent.extend([0x02, 0, 0, 1, 0]);
+    raw.send(&publish5("p", "x", 0, false, &sent)).await;
+    let mut expected = vec![0x02, 0, 0, 1, 0];
+    expected.extend(&props);
+    expected.extend([0x0b, 42]);
+    assert_eq!(raw.packet().await, publish5("p", "x", 0, false, &expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_subscription_options() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "raw", true, &[]).await;
+    let (mut other, _) = open5(&rig, "other", true, &[]).await;
+    other.send(&publish5("o/r", "kept", 1, true, &[])).await;
+    other.packet().await;
+    // Retain handling 2: none. 1: for a new subscription only. 0: always.
+    subscribe5(&mut raw, "o/+", 0x20, &[]).await;
+    nothing_more(&mut raw, true).await;
+    subscribe5(&mut raw, "o/+", 0x10, &[]).await;
+    nothing_more(&mut raw, true).await;
+    subscribe5(&mut raw, "o/+", 0x00, &[]).await;
+    assert_eq!(raw.packet().await, publish5("o/r", "kept", 0, true, &[]));
+    // No local.
+    subscribe5(&mut raw, "o/+", 0x24, &[]).await;
+    raw.send(&publish5("o/x", "mine", 0, false, &[])).await;
+    nothing_more(&mut raw, true).await;
+    // Retain as published, and without.
+    subscribe5(&mut raw, "o/+", 0x28, &[]).await;
+    other.send(&publish5("o/x", "a", 0, true, &[])).await;
+    assert_eq!(raw.packet().await, publish5("o/x", "a", 0, true, &[]));
+    subscribe5(&mut raw, "o/+", 0x20, &[]).await;
+    other.send(&publish5("o/x", "b", 0, true, &[])).await;
+    assert_eq!(raw.packet().await, publish5("o/x", "b", 0, false, &[]));
+    assert_eq!(subscribe5(&mut raw, "$share/g/o", 0, &[]).await, 0x9e);
+    assert_eq!(subscribe5(&mut raw, "a/#/b", 0, &[]).await, 0x8f);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_sessions_expire() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "s", false, &[0x11, 0, 0, 0, 60]).await;
+    subscribe5(&mut raw, "s", 1, &[]).await;
+    // It changes its mind at the end: one second.
+    raw.send(&packet(0xe0, &[0, 5, 0x11, 0, 0, 0, 1])).await;
+    raw.closed().await;
+    assert_eq!(rig.broker.stats().sessions, 1);
+    let (mut raw, ack) = open5(&rig, "s", false, &[0x11, 0, 0, 0, 1]).await;
+    assert_eq!(ack[2], 1, "session present");
+    raw.send(&packet(0xe0, &[])).await;
+    raw.closed().await;
+    rig::wait_for("the session to end", async || rig.broker.stats().sessions == 0).await;
+    let (_raw, ack) = open5(&rig, "s", false, &[]).await;
+    assert_eq!(ack[2], 0, "no session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_a_will_waits_and_is_called_off() {
+    let rig = Rig::new().await;
+    let (mut watcher, _) = open5(&rig, "watcher", true, &[]).await;
+    subscribe5(&mut watcher, "w/#", 0, &[]).await;
+    let with_will = |delay: u8| {
+        let mut body = field("MQTT");
+        body.extend([5, 4, 0, 0, 5, 0x11, 0, 0, 0, 60]);
+        body.extend(field("n"));
+        body.extend([5, 0x18, 0, 0, 0, delay]);
+        body.extend(field("w/n"));
+        body.extend(field("gone"));
+        packet(0x10, &body)
+    };
+    let mut raw = Raw::open(rig.addr).await;
+    raw.send(&with_will(2)).await;
+    raw.packet().await;
+    drop(raw);
+    // Back in time: called off.
+    let mut raw = Raw::open(rig.addr).await;
+    raw.send(&with_will(1)).await;
+    assert_eq!(raw.packet().await[2], 1);
+    watcher.send(&publish5("w/mark", "x", 0, false, &[])).await;
+    assert_eq!(watcher.packet().await, publish5("w/mark", "x", 0, false, &[]));
+    // Not back: it comes.
+    drop(raw);
+    assert_eq!(watcher.packet().await, publish5("w/n", "gone", 0, false, &[]));
+    // DISCONNECT with 4: it comes although the end was proper.
+    let mut raw = Raw::open(rig.addr).await;
+    raw.send(&with_will(0)).await;
+    raw.packet().await;
+    raw.send(&[0xe0, 1, 4]).await;
+    assert_eq!(watcher.packet().await, publish5("w/n", "gone", 0, false, &[]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_flow_control_and_largest_packet() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "raw", true, &[0x21, 0, 2, 0x27, 0, 0, 0, 50]).await;
+    subscribe5(&mut raw, "f", 1, &[]).await;
+    let (mut other, _) = open5(&rig, "other", true, &[]).await;
+    other.send(&publish5("f", &"too long ".repeat(9), 1, false, &[])).await;
+    other.packet().await;
+    for i in 0..4 {
+        other.send(&publish5("f", &i.to_string(), 1, false, &[])).await;
+        other.packet().await;
+    }
+    let mut got = Vec::new();
+    for _ in 0..2 {
+        got.push(raw.packet().await);
+    }
+    // The window is closed, so only an answer of the connection itself can come.
+    raw.send(&[0xc0, 0]).await;
+    assert_eq!(raw.packet().await, [0xd0, 0]);
+    for _ in 0..2 {
+        let first = got.remove(0);
+        raw.send(&[0x40, 2, first[5], first[6]]).await;
+        got.push(raw.packet().await);
+    }
+    assert!(got[1].ends_with(b"3"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_topic_aliases_of_the_client() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "raw", true, &[]).await;
+    subscribe5(&mut raw, "alias", 0, &[]).await;
+    raw.send(&publish5("alias", "1", 0, false, &[0x23, 0, 5])).await;
+    raw.send(&publish5("", "2", 0, false, &[0x23, 0, 5])).await;
+    assert_eq!(raw.packet().await, publish5("alias", "1", 0, false, &[]));
+    assert_eq!(raw.packet().await, publish5("alias", "2", 0, false, &[]));
+    raw.send(&publish5("", "3", 0, false, &[0x23, 0, 6])).await;
+    assert_eq!(raw.packet().await, [0xe0, 2, 0x82, 0]);
+    raw.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_unsubscribes_with_a_reason() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "raw", true, &[]).await;
+    subscribe5(&mut raw, "a", 0, &[]).await;
+    let mut body = vec![0, 7, 0];
+    body.extend(field("a"));
+    body.extend(field("b"));
+    raw.send(&packet(0xa2, &body)).await;
+    assert_eq!(raw.packet().await, [0xb0, 5, 0, 7, 0, 0, 0x11]);
+    raw.send(&publish5("a", "x", 0, false, &[])).await;
+    nothing_more(&mut raw, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_windows_of_pipelined_messages_are_answered_in_order() {
+    let rig = Rig::new().await;
+    let mut raw = Raw::connect(rig.addr, "raw").await;
+    let all: Vec<u8> = (1..=5000u16).flat_map(|i| publish("w", "x", 1, false, i)).collect();
+    let (mut read, mut write) = raw.stream.split();
+    let sending = async { tokio::io::AsyncWriteExt::write_all(&mut write, &all).await.unwrap() };
+    let receiving = async {
+        let mut answers = vec![0; 4 * 5000];
+        tokio::io::AsyncReadExt::read_exact(&mut read, &mut answers).await.unwrap();
+        for (i, ack) in answers.chunks(4).enumerate() {
+            let [high, low] = u16::try_from(i + 1).unwrap().to_be_bytes();
+            assert_eq!(ack, [0x40, 2, high, low]);
+        }
+    };
+    tokio::join!(sending, receiving);
+}

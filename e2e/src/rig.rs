@@ -1,0 +1,257 @@
+//! A fleet on one machine: a controller and nodes with simulated cameras, each with its own loopback address.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::judge::Footage;
+use crate::mqtt::{Ear, publish};
+use crate::process::{Process, command, ours, wait_for};
+use crate::proxy::Cable;
+
+/// The fleet.
+#[derive(Debug)]
+pub struct Rig {
+    folder: TempDir,
+    controller: Option<Process>,
+    /// The broker's port.
+    pub mqtt: u16,
+    /// The page's port; 0 while there is no controller.
+    pub http: u16,
+    nodes: Vec<RigNode>,
+    /// Hears everything.
+    pub ear: Ear,
+    _broker: Option<Process>,
+}
+
+/// A node of the fleet.
+#[derive(Debug)]
+pub struct RigNode {
+    /// Its address.
+    pub ip: Ipv4Addr,
+    camera: String,
+    picture: [&'static str; 3],
+    settings: String,
+    /// Its program; `None` while it is off.
+    pub process: Option<Process>,
+    /// Its way to the broker.
+    pub cable: Cable,
+}
+
+/// The address of node `i`, from 1, in rig `rig`.
+fn address(i: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 1, 100 + i as u8)
+}
+
+impl Rig {
+    /// A controller alone, with segments of 5 s.
+    pub fn new() -> Self {
+        Self::with_controller(&["--mqtt", "127.0.0.1:0"], None)
+    }
+
+    /// The same on another broker that listens at `port`.
+    pub fn on_broker(broker: Process, port: u16) -> Self {
+        let settings = format!("[mqtt]\nexternal = \"mqtt://127.0.0.1:{port}\"\n");
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(file.path(), settings).unwrap();
+        Self::with_controller(&["--config", &file.path().display().to_string()], Some(broker))
+    }
+
+    fn with_controller(args: &[&str], broker: Option<Process>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (controller, mqtt, http) = start_controller(folder.path(), args);
+        let ear = hear(mqtt);
+        Self { folder, controller: Some(controller), mqtt, http, nodes: Vec::new(), ear, _broker: broker }
+    }
+
+    /// Adds a node whose camera has these options; it is not started yet.
+    pub fn node(mut self, options: &str) -> Self {
+        let ip = address(self.nodes.len() + 1);
+        let (camera, cable) = (format!("test:{options}"), Cable::to(self.mqtt));
+        let picture = ["640", "360", "1M"];
+        self.nodes.push(RigNode { ip, camera, picture, settings: String::new(), process: None, cable });
+        self
+    }
+
+    /// Gives the last added node a settings file.
+    pub fn with(mut self, settings: &str) -> Self {
+        self.nodes.last_mut().unwrap().settings = settings.into();
+        self
+    }
+
+    /// Gives the last added node's camera another width, height and bit rate.
+    pub fn sized(mut self, picture: [&'static str; 3]) -> Self {
+        self.nodes.last_mut().unwrap().picture = picture;
+        self
+    }
+
+    /// Starts all nodes and waits until each is in `state`.
+    pub fn up(mut self, state: &str) -> Self {
+        for i in 1..=self.nodes.len() {
+            self.start_node(i);
+        }
+        for i in 1..=self.nodes.len() {
+            self.expect_state(i, state);
+        }
+        self
+    }
+
+    /// Node `i`, from 1.
+    pub fn at(&mut self, i: usize) -> &mut RigNode {
+        &mut self.nodes[i - 1]
+    }
+
+    /// The nodes' addresses.
+    pub fn ips(&self) -> Vec<Ipv4Addr> {
+        self.nodes.iter().map(|n| n.ip).collect()
+    }
+
+    /// Starts node `i`.
+    pub fn start_node(&mut self, i: usize) {
+        let videos = self.videos(self.nodes[i - 1].ip);
+        let settings = self.folder.path().join(format!("node{i}.toml"));
+        let node = &mut self.nodes[i - 1];
+        std::fs::write(&settings, &node.settings).unwrap();
+        let mut program = command(ours("syncslate-node"));
+        program.args([
+            "--ip",
+            &node.ip.to_string(),
+            "--name",
+            &format!("cam{i}"),
+            "--broker",
+            &node.cable.addr().to_string(),
+        ]);
+        let [width, height, bitrate] = node.picture;
+        program.args(["--camera", &node.camera, "--fps", "30"]);
+        program.args(["--width", width, "--height", height, "--bitrate", bitrate]);
+        program.arg("--videos").arg(videos).arg("--config").arg(settings);
+        node.process = Some(Process::start(program));
+    }
+
+    /// Waits until node `i` says that it is in `state` (and, armed, that its ring reaches back).
+    pub fn expect_state(&self, i: usize, state: &str) -> Value {
+        let topic = format!("status/{}", self.nodes[i - 1].ip);
+        self.ear.wait(&format!("cam{i} to be {state}"), &topic, |status| {
+            let there = status["state"] == state;
+            let ready = state != "armed" || status["camera"]["ring_s"].as_f64() >= Some(2.0);
+            (there && ready).then(|| status.clone())
+        })
+    }
+
+    /// Publishes a command and gives its answer.
+    pub fn ask(&self, word: &str, payload: impl AsRef<[u8]>) -> Value {
+        self.ask_with(word, payload, &[])
+    }
+
+    /// The same with further arguments for `mosquitto_pub`.
+    pub fn ask_with(&self, word: &str, payload: impl AsRef<[u8]>, extra: &[&str]) -> Value {
+        let answers = || self.ear.all().into_iter().filter(|h| h.topic == "cmd/result" && h.json["cmd"] == word);
+        let before = answers().count();
+        publish(self.mqtt, &format!("cmd/{word}"), payload.as_ref(), extra);
+        wait_for(&format!("the answer to {word}"), || answers().count() > before);
+        answers().nth(before).unwrap().json
+    }
+
+    /// Rolls a take; gives `take/current`.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn roll(&self, name: &str) -> Value {
+        let answer = self.ask("start", name);
+        assert_eq!(answer["ok"], json!(true), "{answer}");
+        self.current("rolling", &answer["take"])
+    }
+
+    /// Cuts the take and waits until every node has closed its files; gives `take/current`.
+    pub fn cut(&self) -> Value {
+        let answer = self.ask("stop", "");
+        assert_eq!(answer["ok"], json!(true), "{answer}");
+        self.current("idle", &answer["take"])
+    }
+
+    /// Waits for `take/current` to say this.
+    pub fn current(&self, state: &str, id: &Value) -> Value {
+        self.ear.wait(&format!("the take to be {state}"), "take/current", |take| {
+            (take["state"] == state && take["id"] == *id).then(|| take.clone())
+        })
+    }
+
+    /// Waits until the manifest of take `current` on node `i` is finished; gives what the node has of it.
+    pub fn finished(&self, i: usize, current: &Value) -> Footage {
+        let videos = self.videos(self.nodes[i - 1].ip);
+        let footage = Footage::new(&videos, current, self.nodes[i - 1].ip);
+        wait_for(&format!("cam{i} to finish the take"), || footage.manifest().is_some_and(|m| m.finished));
+        footage
+    }
+
+    /// Waits until take `current` on node `i` has `frames` frames or more.
+    pub fn recorded(&self, i: usize, frames: u64) {
+        let topic = format!("status/{}", self.nodes[i - 1].ip);
+        self.ear.wait(&format!("cam{i} to record {frames} frames"), &topic, |status| {
+            (status["state"] == "rolling" && status["frames"].as_u64() >= Some(frames)).then_some(())
+        });
+    }
+
+    /// Where node footage is kept.
+    pub fn videos(&self, ip: Ipv4Addr) -> PathBuf {
+        self.folder.path().join("nodes").join(ip.to_string())
+    }
+
+    /// Where it is downloaded to.
+    pub fn downloads(&self) -> PathBuf {
+        self.folder.path().join("video_downloads")
+    }
+
+    /// Kills the controller, and its broker with it.
+    pub fn kill_controller(&mut self) {
+        if let Some(mut controller) = self.controller.take() {
+            controller.kill();
+        }
+    }
+
+    /// Starts the controller again at the same ports.
+    pub fn restart_controller(&mut self) {
+        let mqtt = format!("127.0.0.1:{}", self.mqtt);
+        let (controller, _, http) = start_controller(self.folder.path(), &["--mqtt", &mqtt]);
+        self.controller = Some(controller);
+        self.http = http;
+        self.ear = hear(self.mqtt);
+    }
+
+    /// The controller.
+    pub fn controller(&mut self) -> &mut Process {
+        self.controller.as_mut().unwrap()
+    }
+}
+
+impl Default for Rig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An ear that has heard the controller's first words.
+fn hear(port: u16) -> Ear {
+    let ear = Ear::open(port);
+    ear.wait("the controller's first words", "take/current", |_| Some(()));
+    ear
+}
+
+fn start_controller(folder: &Path, args: &[&str]) -> (Process, u16, u16) {
+    let mut program = command(ours("syncslate-controller"));
+    program.args(["--http", "127.0.0.1:0", "--segment-s", "5"]).args(args);
+    program.arg("--downloads").arg(folder.join("video_downloads")).arg("--state").arg(folder.join("state"));
+    program.arg("--source").arg(folder.join("nodes").join("{ip}/"));
+    let process = Process::start(program);
+    let port_after = |text: &'static str| {
+        process.log.wait(text, |line| {
+            let rest = line.split_once(text)?.1;
+            let address = rest.split([',', ' ', '/']).next()?;
+            address.rsplit_once(':')?.1.parse().ok()
+        })
+    };
+    let (http, mqtt) = (port_after("the page is at http://"), port_after("MQTT at "));
+    (process, mqtt, http)
+}

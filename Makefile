@@ -1,12 +1,13 @@
 # make demo: a controller and three simulated cameras at http://127.0.0.1:8080
 # make test: all tests      make lint: format, clippy, documentation
-# make bench: what it costs make fuzz: every parser, a minute each
+# make bench: what it costs      make fuzz: every parser, a minute each
+# make clients: the broker's tests with MQTT clients in Python and JavaScript
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
 TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 ssh=openssh-client sshd=openssh-server tar=tar
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test lint bench fuzz
+.PHONY: demo test lint bench fuzz clients
 
 demo:
 	@.ci/install $(DEMO_TOOLS)
@@ -31,3 +32,10 @@ bench:
 fuzz:
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+CLIENTS = $(CURDIR)/.cache/clients
+clients:
+	@.ci/install python3=python3 pip=python3-pip node=nodejs npm=npm
+	pip install --quiet --target $(CLIENTS)/python paho-mqtt
+	npm install --silent --prefix $(CLIENTS) mqtt
+	SYNCSLATE_CLIENTS=$(CLIENTS) cargo test -p syncslate-broker --locked --features other-clients --test others

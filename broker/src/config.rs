@@ -29,6 +29,9 @@ pub struct Config {
     pub retained_file: Option<PathBuf>,
     /// How often that file is written, if something has changed.
     pub save_every: Duration,
+    /// Topic prefixes, for example `status/`, that change all the time and come again by themselves: they are in the
+    /// file, but a change there alone does not write it. It spares the memory card.
+    pub seldom_saved: Vec<String>,
     /// How much a client may cost.
     pub limits: Limits,
 }
@@ -57,6 +60,7 @@ impl Config {
             prefix: String::new(),
             retained_file: None,
             save_every: Duration::from_secs(5),
+            seldom_saved: Vec::new(),
             limits: Limits::default(),
         }
     }

@@ -4,7 +4,6 @@
 //! too fast costs nothing but itself.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-use crate::codec::{self, Bad, ConnAck, Connect, Packet, Publish, Version, Will};
+use crate::codec::{self, Bad, Connect, Packet, Publish, Version, Will};
 use crate::core::{Done, Op};
 use crate::event::Event;
 use crate::hub::{Held, Hub, Note, Routed, Takeover};
@@ -22,19 +21,17 @@ use crate::message::Message;
 use crate::outlet::{self, Outcome};
 use crate::parked;
 use crate::rights::{self, Role, Wish};
-use crate::session::{Offer, Session, Sub, WINDOW};
+use crate::session::{Offer, Sub, WINDOW};
 
 /// Unconfirmed publishes of one client, in messages and bytes; above it is not read from.
 const UNCONFIRMED: usize = 1024;
 const UNCONFIRMED_BYTES: usize = 8 << 20;
 /// Unsent bytes above which a client is not read from.
 const UNSENT: usize = 256 << 10;
-/// A CONNECT has at most a client id, a will, a name and a password of 64 KiB each.
-const CONNECT_BYTES: usize = 512 << 10;
 /// Topic aliases that a client may set.
-const ALIASES: u16 = 64;
+pub(crate) const ALIASES: u16 = 64;
 /// QoS 2 messages that a client may leave unreleased, and the receive maximum it is told.
-const RECEIVE_MAX: u16 = 1024;
+pub(crate) const RECEIVE_MAX: u16 = 1024;
 
 /// Why a connection ends.
 enum End {
@@ -52,10 +49,34 @@ enum End {
     Stopping,
 }
 
+/// What the handshake found out.
+pub(crate) struct Client<S> {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) name: String,
+    /// What its session is owned by: account and client id.
+    pub(crate) key: String,
+    pub(crate) number: u64,
+    pub(crate) read: ReadHalf<S>,
+    pub(crate) write: WriteHalf<S>,
+    /// Came after CONNECT already.
+    pub(crate) input: BytesMut,
+    /// CONNACK.
+    pub(crate) output: BytesMut,
+    pub(crate) held: Held,
+    pub(crate) notes: mpsc::UnboundedReceiver<Note>,
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Name and role; `None` when there are no accounts.
+    pub(crate) account: Option<(String, Role)>,
+    /// Seconds that the session outlives this connection.
+    pub(crate) expiry: u32,
+    pub(crate) connect: Connect,
+}
+
 /// A client whose CONNECT was accepted.
 struct Connection<S> {
     hub: Arc<Hub>,
     client: String,
+    key: String,
     number: u64,
     version: Version,
     read: ReadHalf<S>,
@@ -82,191 +103,61 @@ struct Connection<S> {
     slow_told: bool,
 }
 
-/// Serves a client from its first byte to its last.
-pub(crate) async fn serve<S>(hub: Arc<Hub>, stream: S, peer: SocketAddr)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut read, mut write) = tokio::io::split(stream);
-    let mut input = BytesMut::new();
-    let mut stop = hub.stopping.subscribe();
-    let connect = tokio::select! {
-        c = timeout(hub.config.limits.connect, read_connect(&mut read, &mut input)) => c,
-        _ = stop.wait_for(|s| *s) => return,
-    };
-    let connect = match connect {
-        Ok(Ok(connect)) => connect,
-        Ok(Err(Some(bad))) => {
-            info!(%peer, %bad, "refused a connection");
-            refuse(&mut write, Version::V4, if let Bad::Version(_) = bad { Some(1) } else { None }).await;
-            return;
-        }
-        Ok(Err(None)) => return,
-        Err(_) => {
-            info!(%peer, "a connection sent no CONNECT in time");
-            return;
-        }
-    };
-    let mut output = BytesMut::new();
-    let Some(connection) = accept(hub, connect, read, write, input, &mut output, stop, peer).await else {
-        return;
-    };
-    Box::pin(connection.run(output)).await;
-}
-
-async fn read_connect<S: AsyncRead>(read: &mut ReadHalf<S>, input: &mut BytesMut) -> Result<Connect, Option<Bad>> {
-    loop {
-        if input.first().is_some_and(|first| *first != 0x10) {
-            return Err(Some(Bad::Protocol("the first packet is not CONNECT")));
-        }
-        if let Some(frame) = codec::frame(input, CONNECT_BYTES)? {
-            return match codec::decode(frame, Version::V4)? {
-                Packet::Connect(connect) => Ok(*connect),
-                _ => Err(Some(Bad::Protocol("the first packet is not CONNECT"))),
-            };
-        }
-        input.reserve(1024);
-        if read.read_buf(input).await.map_err(|_| None)? == 0 {
-            return Err(None);
-        }
-    }
-}
-
-/// Sends a refusal, if there is one to send, and closes.
-async fn refuse<S: AsyncWrite>(write: &mut WriteHalf<S>, version: Version, code: Option<u8>) {
-    let mut out = BytesMut::new();
-    if let Some(code) = code {
-        codec::put_connack(&mut out, version, &ConnAck { code, ..ConnAck::default() });
-    }
-    let _ = timeout(Duration::from_secs(1), async {
-        write.write_all(&out).await?;
-        write.shutdown().await
-    })
-    .await;
-}
-
-/// Name and role of whoever may come in, or the refusal in the codes of both versions.
-async fn admit(hub: &Hub, connect: &Connect, peer: SocketAddr) -> Result<Option<(String, Role)>, (u8, u8)> {
-    if connect.client_id.is_empty() && !connect.clean && connect.version == Version::V4 {
-        return Err((2, 0x85));
-    }
-    if connect.props.auth_method {
-        return Err((5, 0x8c));
-    }
-    let accounts = &hub.config.accounts;
-    if accounts.is_empty() {
-        return Ok(None);
-    }
-    let client = connect.client_id.clone();
-    let refused = |user| hub.event(Event::Refused { client: client.clone(), user, peer });
-    let Some(user) = connect.user.clone() else {
-        refused(None);
-        return Err((5, 0x87));
-    };
-    let password = connect.password.clone().unwrap_or_default();
-    let Some(role) = hub.door.verify(accounts, peer.ip(), &user, &password).await else {
-        refused(Some(user));
-        return Err((4, 0x86));
-    };
-    if let Some(will) = &connect.will
-        && !rights::allows(&role, &hub.config.prefix, Wish::Publish, &will.topic)
-    {
-        let what = will.topic.clone();
-        hub.event(Event::Denied { client, user, wish: Wish::Publish, what });
-        return Err((5, 0x87));
-    }
-    Ok(Some((user, role)))
-}
-
-#[allow(clippy::too_many_arguments, reason = "the parts of a connection, put together once")]
-async fn accept<S>(
-    hub: Arc<Hub>,
-    connect: Connect,
-    read: ReadHalf<S>,
-    mut write: WriteHalf<S>,
-    input: BytesMut,
-    output: &mut BytesMut,
-    stop: watch::Receiver<bool>,
-    peer: SocketAddr,
-) -> Option<Connection<S>>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin,
-{
-    let version = connect.version;
-    let account = match admit(&hub, &connect, peer).await {
-        Ok(account) => account,
-        Err((v4, v5)) => {
-            info!(%peer, client = connect.client_id, code = v5, "refused a client");
-            refuse(&mut write, version, Some(if version == Version::V4 { v4 } else { v5 })).await;
-            return None;
-        }
-    };
-    let assigned_id = connect.client_id.is_empty().then(|| format!("auto-{}", hub.number()));
-    let client = assigned_id.clone().unwrap_or(connect.client_id);
-    let (held, number, notes) = hub.attach(&client, connect.clean).await;
-    let session_present = held.is_some();
-    let held =
-        held.map_or_else(|| Held { session: Session::new(number, hub.config.limits.session), link: None }, |h| *h);
-    let longest = u32::try_from(hub.config.limits.absent.as_secs()).unwrap_or(u32::MAX);
-    let asked = match version {
-        Version::V4 => {
-            if connect.clean {
-                0
-            } else {
-                longest
-            }
-        }
-        Version::V5 => connect.props.session_expiry.unwrap_or(0),
-    };
-    let expiry = asked.min(longest);
-    let ack = ConnAck {
-        session_present,
-        code: 0,
-        assigned_id,
-        max_packet: u32::try_from(hub.config.limits.packet).unwrap_or(u32::MAX),
-        topic_alias_max: ALIASES,
-        receive_max: RECEIVE_MAX,
-        session_expiry: (expiry != asked).then_some(expiry),
-        keep_alive: None,
-    };
-    codec::put_connack(output, version, &ack);
-    info!(%peer, client, ?version, session_present, "connected");
-    let user = account.as_ref().map(|(user, _)| user.clone());
-    hub.event(Event::Connected { client: client.clone(), user, peer });
-    let own_notes = hub.notes(&client, number).unwrap_or_else(|| mpsc::unbounded_channel().0);
-    let mut connection = Connection {
-        client,
-        number,
-        version,
-        read,
-        write,
-        input,
-        output: BytesMut::new(),
-        unflushed: false,
-        held,
-        notes,
-        own_notes,
-        stop,
-        will: connect.will,
-        account,
-        expiry,
-        keep_alive: (connect.keep_alive > 0).then(|| Duration::from_secs(u64::from(connect.keep_alive)) * 3 / 2),
-        aliases: HashMap::new(),
-        unconfirmed: 0,
-        unconfirmed_bytes: 0,
-        heard: crate::clock::timer(),
-        progress: crate::clock::timer(),
-        slow_told: false,
-        hub,
-    };
-    let window = connect.props.receive_max.unwrap_or(WINDOW).min(WINDOW);
-    connection.held.session.connected(version, window, connect.props.max_packet, output);
-    Some(connection)
+/// Serves a client to its last byte.
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Send + Unpin>(client: Client<S>) {
+    Connection::new(client).run().await;
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
-    async fn run(mut self, output: BytesMut) {
-        self.output = output;
+    fn new(client: Client<S>) -> Connection<S> {
+        let Client {
+            hub,
+            name,
+            key,
+            number,
+            read,
+            write,
+            input,
+            mut output,
+            mut held,
+            notes,
+            stop,
+            account,
+            expiry,
+            connect,
+        } = client;
+        let version = connect.version;
+        let window = connect.props.receive_max.unwrap_or(WINDOW).min(WINDOW);
+        held.session.connected(version, window, connect.props.max_packet, &mut output);
+        Connection {
+            own_notes: hub.notes(&key, number).unwrap_or_else(|| mpsc::unbounded_channel().0),
+            client: name,
+            key,
+            number,
+            version,
+            read,
+            write,
+            input,
+            output,
+            unflushed: false,
+            held,
+            notes,
+            stop,
+            will: connect.will,
+            account,
+            expiry,
+            keep_alive: (connect.keep_alive > 0).then(|| Duration::from_secs(u64::from(connect.keep_alive)) * 3 / 2),
+            aliases: HashMap::new(),
+            unconfirmed: 0,
+            unconfirmed_bytes: 0,
+            heard: crate::clock::timer(),
+            progress: crate::clock::timer(),
+            slow_told: false,
+            hub,
+        }
+    }
+
+    async fn run(mut self) {
         let end = loop {
             match self.turn().await {
                 Ok(()) => {}
@@ -287,6 +178,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
                 }
                 None => break,
             }
+        }
+        if self.input.is_empty() && self.input.capacity() > 2 * UNSENT {
+            self.input = BytesMut::new();
         }
         self.held.session.fill(self.version, &mut self.output, self.hub.now_ms());
         let readable = self.may_read();
@@ -568,10 +462,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             _ => {}
         }
         let (held, notes) = (self.held, self.notes);
-        let absent = parked::Absent { hub: self.hub.clone(), client: self.client, number: self.number, notes };
+        let absent =
+            parked::Absent { hub: self.hub.clone(), client: self.client, key: self.key, number: self.number, notes };
         match end {
             End::Taken(takeover) => absent.hand_over(held, will, expiry, takeover),
-            End::Stopping => absent.hub.detach(&absent.client, absent.number),
+            End::Stopping => absent.hub.detach(&absent.key, absent.number),
             _ => absent.begin(held, will, expiry),
         }
         if let Some(code) = reason {
@@ -594,8 +489,10 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 async fn read_some<S: AsyncRead>(read: &mut ReadHalf<S>, input: &mut BytesMut) -> std::io::Result<usize> {
     // Memory for the first bytes only; a large packet gets more as its bytes come, never as they are announced.
-    let room = if input.is_empty() { 2048 } else { input.len().clamp(2048, 1 << 20) };
-    input.reserve(room);
+    let room = input.len().clamp(2048, 1 << 20);
+    if input.capacity() - input.len() < room / 4 {
+        input.reserve(room);
+    }
     read.read_buf(input).await
 }
 

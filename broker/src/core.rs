@@ -167,9 +167,9 @@ impl Core {
         if slots.is_empty() {
             return;
         }
-        let header = message.header();
+        let (header, payload) = message.packed();
         for slot in slots {
-            self.router.publish(slot, header.clone(), message.payload.clone());
+            self.router.publish(slot, header.clone(), payload.clone());
         }
     }
 

@@ -89,8 +89,9 @@ impl Hub {
             counted.fetch_add(1, Ordering::Relaxed);
             tell(&told, event);
         };
-        // Every session may have a link, of connected and of absent clients, and some are about to end.
-        let max_links = config.limits.connections * 2 + 64;
+        // Every session may have a link: of connected clients, of absent ones (twice as many, at their most), and a few
+        // for tests. A router that is asked for more than it has room for would look like a dead one.
+        let max_links = config.limits.connections * 3 + 64;
         let core = core::start(filters.clone(), max_links, Box::new(restarted))?;
         Ok(Arc::new(Hub {
             config,
@@ -134,7 +135,8 @@ impl Hub {
                 return;
             }
             // Before it is routed: who subscribes now gets it from the store or from the router, or twice, never not.
-            if !lock(&self.retained).set(&message, self.config.limits.retained) {
+            let weighty = !self.config.seldom_saved.iter().any(|prefix| message.topic.starts_with(prefix.as_str()));
+            if !lock(&self.retained).set(&message, self.config.limits.retained, weighty) {
                 warn!(client, topic = %message.topic, "no room to retain this message, it is only passed on");
             }
         }
@@ -153,7 +155,7 @@ impl Hub {
             Ok(messages) => {
                 let mut retained = lock(&self.retained);
                 for message in messages {
-                    retained.set(&message, self.config.limits.retained);
+                    retained.set(&message, self.config.limits.retained, false);
                 }
                 info!(path = %path.display(), messages = retained.len(), "retained messages read");
             }
@@ -164,19 +166,19 @@ impl Hub {
         Ok(())
     }
 
-    /// Writes them, if they have changed since `version`; the new version. Blocks on the disk.
-    pub(crate) fn save(&self, version: u64) -> u64 {
-        let Some(path) = &self.config.retained_file else { return version };
+    /// Writes them, if they have changed since `version` (`None`: in any case); the new version. Blocks on the disk.
+    pub(crate) fn save(&self, version: Option<u64>) -> Option<u64> {
+        let path = self.config.retained_file.as_ref()?;
         let (bytes, now) = {
             let mut retained = lock(&self.retained);
             retained.expire(self.now_ms());
-            if retained.version() == version {
+            if version == Some(retained.version()) {
                 return version;
             }
             (persist::encode(retained.all(), self.now_ms()), retained.version())
         };
         match persist::save(path, &bytes) {
-            Ok(()) => now,
+            Ok(()) => Some(now),
             Err(error) => {
                 error!(path = %path.display(), %error, "cannot write the retained messages, trying again");
                 version
@@ -209,20 +211,20 @@ impl Hub {
         link.await.ok()
     }
 
-    /// Takes a client id. What was its owner before gives up its session, or ends it if `clean`.
+    /// Takes a client id (with its account). What was its owner before gives up its session, or ends it if `clean`.
     pub(crate) async fn attach(
         &self,
-        client: &str,
+        key: &str,
         clean: bool,
     ) -> (Option<Box<Held>>, u64, mpsc::UnboundedReceiver<Note>) {
         let (tx, notes) = mpsc::unbounded_channel();
         let number = self.number();
         let owner = Owner { number, notes: tx };
-        let before = lock(&self.owners).insert(client.to_owned(), owner);
+        let before = lock(&self.owners).insert(key.to_owned(), owner);
         let Some(before) = before else {
             return (None, number, notes);
         };
-        debug!(client, "another connection with the same client id takes over");
+        debug!(key, "another connection with the same client id takes over");
         let (reply, held) = oneshot::channel();
         if before.notes.send(Note::Takeover(Takeover { clean, reply })).is_err() {
             return (None, number, notes);
@@ -232,15 +234,15 @@ impl Hub {
     }
 
     /// A sender of notes to the owner of a client id, for messages that it publishes.
-    pub(crate) fn notes(&self, client: &str, number: u64) -> Option<mpsc::UnboundedSender<Note>> {
-        lock(&self.owners).get(client).filter(|o| o.number == number).map(|o| o.notes.clone())
+    pub(crate) fn notes(&self, key: &str, number: u64) -> Option<mpsc::UnboundedSender<Note>> {
+        lock(&self.owners).get(key).filter(|o| o.number == number).map(|o| o.notes.clone())
     }
 
     /// Gives a client id free, unless another connection has it already.
-    pub(crate) fn detach(&self, client: &str, number: u64) {
+    pub(crate) fn detach(&self, key: &str, number: u64) {
         let mut owners = lock(&self.owners);
-        if owners.get(client).is_some_and(|o| o.number == number) {
-            owners.remove(client);
+        if owners.get(key).is_some_and(|o| o.number == number) {
+            owners.remove(key);
         }
     }
 

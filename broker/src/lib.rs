@@ -23,6 +23,7 @@ mod core;
 mod door;
 mod event;
 mod filters;
+mod handshake;
 mod hub;
 mod listen;
 mod message;
@@ -138,7 +139,7 @@ pub async fn start(config: Config) -> Result<Broker, StartError> {
 /// Writes the retained messages now and then.
 async fn save(hub: Arc<Hub>) {
     let mut stop = hub.stopping.subscribe();
-    let mut version = 0;
+    let mut version = Some(0);
     loop {
         tokio::select! {
             () = sleep(hub.config.save_every) => {}
@@ -195,7 +196,7 @@ impl Broker {
             let _ = saver.await;
         }
         let hub = self.hub.clone();
-        let _ = tokio::task::spawn_blocking(move || hub.save(0)).await;
+        let _ = tokio::task::spawn_blocking(move || hub.save(None)).await;
     }
 
     /// Kills the router by one of rumqttd's own faults, or lets it hang, as a test of what then happens.

@@ -11,8 +11,9 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use crate::StartError;
-use crate::connection;
+
 use crate::event::Event;
+use crate::handshake;
 use crate::hub::Hub;
 use crate::websocket;
 
@@ -92,14 +93,14 @@ fn greet(hub: &Arc<Hub>, stream: TcpStream, peer: SocketAddr, room: &Arc<Semapho
         // loop, where one idle connection blocks everybody (server/broker.rs:403,423).
         let limit = hub.config.limits.connect;
         match way {
-            Way::Plain => connection::serve(hub, stream, peer).await,
+            Way::Plain => handshake::serve(hub, stream, peer).await,
             Way::Tls(acceptor) => match timeout(limit, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => Box::pin(connection::serve(hub, stream, peer)).await,
+                Ok(Ok(stream)) => Box::pin(handshake::serve(hub, stream, peer)).await,
                 Ok(Err(error)) => info!(%peer, %error, "no TLS"),
                 Err(_) => info!(%peer, "no TLS handshake in time"),
             },
             Way::Websocket => match timeout(limit, websocket::accept(&hub.config, stream)).await {
-                Ok(Ok(stream)) => Box::pin(connection::serve(hub, stream, peer)).await,
+                Ok(Ok(stream)) => Box::pin(handshake::serve(hub, stream, peer)).await,
                 Ok(Err(error)) => info!(%peer, %error, "no websocket"),
                 Err(_) => info!(%peer, "no websocket handshake in time"),
             },

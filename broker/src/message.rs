@@ -2,13 +2,20 @@
 //!
 //! rumqttd gives every subscriber the subscriber's QoS instead of the smaller one (`router/routing.rs:1564`), clears the
 //! retain flag (`:1238`) and knows no sender, so what the guard must know again on the other side is packed into the
-//! one field that rumqttd passes on untouched: the correlation data. The payload itself is never copied.
+//! one field that rumqttd passes on untouched: the correlation data. A large payload is never copied.
+//!
+//! Small messages are packed into one piece instead. A payload is a slice of the buffer that it was read into, and a few
+//! bytes in rumqttd's log would keep kilobytes alive; and rumqttd counts only payloads when it bounds its logs
+//! (`router/logs.rs:42`).
 
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::codec::Qos;
+
+/// Payloads below this many bytes are copied.
+const SMALL: usize = 4096;
 
 /// A published message.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +48,35 @@ impl Message {
         out.freeze()
     }
 
-    /// The way back; `None` if these bytes are no such header.
+    /// What is put on rumqttd's log: the header, unless it is in the payload.
+    pub(crate) fn packed(&self) -> (Option<Bytes>, Bytes) {
+        let header = self.header();
+        if self.payload.len() >= SMALL {
+            return (Some(header), self.payload.clone());
+        }
+        let mut out = BytesMut::with_capacity(4 + header.len() + self.payload.len());
+        out.put_u32(u32::try_from(header.len()).unwrap_or(u32::MAX));
+        out.put_slice(&header);
+        out.put_slice(&self.payload);
+        (None, out.freeze())
+    }
+
+    /// The way back; `None` if this was never packed.
+    pub(crate) fn unpacked(header: Option<Bytes>, mut payload: Bytes) -> Option<Message> {
+        if let Some(header) = header {
+            return Message::from_header(header, payload);
+        }
+        if payload.len() < 4 {
+            return None;
+        }
+        let length = payload.get_u32() as usize;
+        if payload.len() < length {
+            return None;
+        }
+        Message::from_header(payload.split_to(length), payload)
+    }
+
+    /// The way back from a header; `None` if these bytes are no such header.
     pub(crate) fn from_header(mut header: Bytes, payload: Bytes) -> Option<Message> {
         if header.len() < 23 {
             return None;
@@ -93,11 +128,17 @@ mod tests {
             let payload = Bytes::from_static(b"x");
             let m = Message { topic: topic.as_str().into(), payload: payload.clone(), qos, retain, sender, at_ms, expiry,
                               forward: forward.into() };
-            prop_assert_eq!(Message::from_header(m.header(), payload), Some(m));
+            prop_assert_eq!(Message::from_header(m.header(), payload.clone()), Some(m.clone()));
+            for payload in [payload, vec![7; SMALL].into()] {
+                let m = Message { payload, ..m.clone() };
+                let (header, packed) = m.packed();
+                prop_assert_eq!(Message::unpacked(header, packed), Some(m));
+            }
         }
 
         #[test]
         fn any_bytes_are_borne(bytes: Vec<u8>) {
+            let _ = Message::unpacked(None, bytes.clone().into());
             let _ = Message::from_header(bytes.into(), Bytes::new());
         }
     }

@@ -106,7 +106,7 @@ fn take(hub: &Hub, held: &mut Held, notification: Notification) -> Outcome {
         Notification::Forward(forward) if link.marks == 0 => {
             let header = forward.properties.and_then(|p| p.correlation_data);
             let slot = slot_of(&forward.publish.topic);
-            let message = header.and_then(|h| Message::from_header(h, forward.publish.payload));
+            let message = Message::unpacked(header, forward.publish.payload);
             let (Some(slot), Some(message)) = (slot, message) else {
                 return Outcome::Nothing;
             };

@@ -8,13 +8,16 @@ use tokio::time::sleep_until;
 
 use crate::codec::Will;
 use crate::connection::will_message;
+use crate::event::Event;
 use crate::hub::{Held, Hub, Note, Takeover};
-use crate::outlet;
+use crate::outlet::{self, Outcome};
+use crate::session::Offer;
 
 /// A client that is not connected. It still owns its client id until its session ends.
 pub(crate) struct Absent {
     pub(crate) hub: Arc<Hub>,
     pub(crate) client: String,
+    pub(crate) key: String,
     pub(crate) number: u64,
     pub(crate) notes: mpsc::UnboundedReceiver<Note>,
 }
@@ -54,9 +57,15 @@ impl Absent {
         let ended = crate::clock::timer() + Duration::from_secs(u64::from(expiry));
         let will_at = crate::clock::timer() + Duration::from_secs(u64::from(delay));
         let mut stop = self.hub.stopping.subscribe();
+        let mut told = false;
         loop {
             tokio::select! {
-                _ = outlet::next(&self.hub, &mut held) => {}
+                outcome = outlet::next(&self.hub, &mut held) => {
+                    let lost = matches!(outcome, Outcome::Message(Offer::Dropped | Offer::Overflow));
+                    if lost && !std::mem::replace(&mut told, true) {
+                        self.hub.event(Event::Slow { client: self.client.clone(), closed: false });
+                    }
+                }
                 note = self.notes.recv() => match note {
                     Some(Note::Takeover(takeover)) => return self.hand_over(held, will, expiry, takeover),
                     Some(Note::Routed(..)) => {}
@@ -67,7 +76,7 @@ impl Absent {
                     self.publish(will.take(), &held);
                     return self.end(held);
                 }
-                _ = stop.wait_for(|s| *s) => return self.hub.detach(&self.client, self.number),
+                _ = stop.wait_for(|s| *s) => return self.hub.detach(&self.key, self.number),
             }
         }
     }
@@ -80,7 +89,7 @@ impl Absent {
     }
 
     fn end(self, held: Held) {
-        self.hub.detach(&self.client, self.number);
+        self.hub.detach(&self.key, self.number);
         self.hub.end(held);
     }
 }

@@ -27,12 +27,13 @@ fn cost(m: &Message) -> usize {
 
 impl Retained {
     /// Takes a message that was published with the retain flag; an empty one clears. False: no room (`limit` bytes).
-    pub(crate) fn set(&mut self, message: &Message, limit: usize) -> bool {
+    /// Only a `weighty` one is a change to be written soon.
+    pub(crate) fn set(&mut self, message: &Message, limit: usize, weighty: bool) -> bool {
         let old = self.map.get(&message.topic).map_or(0, cost);
         if message.payload.is_empty() {
             if self.map.remove(&message.topic).is_some() {
                 self.bytes -= old;
-                self.version += 1;
+                self.version += u64::from(weighty);
             }
             return true;
         }
@@ -45,7 +46,7 @@ impl Retained {
         kept.payload = Bytes::copy_from_slice(&message.payload);
         kept.forward = Bytes::copy_from_slice(&message.forward);
         self.bytes = self.bytes - old + new;
-        self.version += 1;
+        self.version += u64::from(weighty);
         self.map.insert(message.topic.clone(), kept);
         true
     }
@@ -87,7 +88,7 @@ impl Retained {
         self.map.values()
     }
 
-    /// Another number after each change.
+    /// Another number after each change that is to be written soon.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
@@ -120,10 +121,20 @@ mod tests {
     #[test]
     fn keeps_the_last_and_an_empty_one_clears() {
         let mut r = Retained::default();
-        assert!(r.set(&message("a", "1"), 1000) && r.set(&message("a", "2"), 1000));
+        assert!(r.set(&message("a", "1"), 1000, true) && r.set(&message("a", "2"), 1000, true));
         assert_eq!(r.matching("a", 0)[0].payload, "2");
-        r.set(&message("a", ""), 1000);
+        r.set(&message("a", ""), 1000, true);
         assert_eq!((r.len(), r.bytes), (0, 0));
+    }
+
+    #[test]
+    fn only_weighty_changes_ask_to_be_written() {
+        let mut r = Retained::default();
+        r.set(&message("status/1", "x"), 1000, false);
+        r.set(&message("status/1", ""), 1000, false);
+        assert_eq!(r.version(), 0);
+        r.set(&message("take", "x"), 1000, true);
+        assert_eq!(r.version(), 1);
     }
 
     #[test]
@@ -131,8 +142,8 @@ mod tests {
         let mut r = Retained::default();
         let mut short = message("b", "x");
         short.expiry = Some(2);
-        assert!(r.set(&short, 500));
-        assert!(!r.set(&message("c", &"x".repeat(400)), 500));
+        assert!(r.set(&short, 500, true));
+        assert!(!r.set(&message("c", &"x".repeat(400)), 500, true));
         assert_eq!(r.matching("#", 1999).len(), 1);
         assert_eq!(r.matching("#", 2000).len(), 0);
         r.expire(2000);
@@ -147,7 +158,7 @@ mod tests {
             prop_assume!(topic::check_filter(&filter).is_ok());
             let mut r = Retained::default();
             for t in &topics {
-                r.set(&message(t, "x"), usize::MAX);
+                r.set(&message(t, "x"), usize::MAX, true);
             }
             let found: Vec<_> = r.matching(&filter, 0).iter().map(|m| m.topic.to_string()).collect();
             let expected: Vec<_> = topics.iter().filter(|t| topic::matches(t, &filter)).cloned().collect();

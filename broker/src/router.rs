@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_millis(800);
 /// The log of one filter: at most this many segments of this size. A session drains its link all the time, so the log
 /// only has to bridge a moment; what stays in it costs memory until it is overwritten.
 const SEGMENTS: usize = 16;
-const SEGMENT_BYTES: usize = 64 << 10;
+const SEGMENT_BYTES: usize = 32 << 10;
 
 /// Why a router is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,10 +96,10 @@ impl Router {
     }
 
     /// Puts a message on a filter's log. It is on its way after the next [`Router::flush`].
-    pub(crate) fn publish(&mut self, slot: Slot, header: Bytes, payload: Bytes) {
+    pub(crate) fn publish(&mut self, slot: Slot, header: Option<Bytes>, payload: Bytes) {
         let publish = Publish::new(Bytes::from(inner_topic(slot)), payload, false);
-        let props = PublishProperties { correlation_data: Some(header), ..PublishProperties::default() };
-        self.ingress.0.buffer().push_back(Packet::Publish(publish, Some(props)));
+        let props = header.map(|h| PublishProperties { correlation_data: Some(h), ..PublishProperties::default() });
+        self.ingress.0.buffer().push_back(Packet::Publish(publish, props));
         self.dirty = true;
     }
 

@@ -80,6 +80,21 @@ async fn what_is_not_allowed_goes_nowhere_and_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_over_a_client_of_another_account() {
+    let rig = Rig::with(with_accounts).await;
+    let mut node = login(&rig, "node").await;
+    let mut viewer = Raw::open(rig.addr).await;
+    viewer.send(&connect_as("node", "viewer", "secret")).await;
+    assert_eq!(viewer.packet().await, [0x20, 2, 0, 0]);
+    node.send(&[0xc0, 0]).await;
+    assert_eq!(node.packet().await, [0xd0, 0]);
+    login(&rig, "node").await;
+    node.closed().await;
+    viewer.send(&[0xc0, 0]).await;
+    assert_eq!(viewer.packet().await, [0xd0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tls_with_a_name_and_with_an_address() {
     let dir = tempfile::tempdir().unwrap();
     let tls = rig::certificate(dir.path());
@@ -135,6 +150,25 @@ async fn retained_messages_are_on_disk_soon_without_a_stop() {
     drop(rig);
     let rig = Rig::with(|c| c.retained_file = Some(file.clone())).await;
     assert_eq!(rig.broker.stats().retained, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_all_the_time_is_written_with_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("retained");
+    let rig = Rig::with(|c| {
+        c.retained_file = Some(file.clone());
+        c.save_every = std::time::Duration::from_millis(5);
+        c.seldom_saved = vec!["status/".to_owned()];
+    })
+    .await;
+    rig.raw_retain("status/1", "online").await;
+    rig.raw_retain("take/current", "idle").await;
+    rig::wait_for("the file", async || file.exists()).await;
+    rig.raw_retain("status/2", "online").await;
+    rig.broker.stop().await;
+    let rig = Rig::with(|c| c.retained_file = Some(file.clone())).await;
+    assert_eq!(rig.broker.stats().retained, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,19 +127,6 @@ fn the_state_lies_where_systemd_says_else_where_the_user_keeps_it() {
     assert!(folder(&[]).unwrap_err().to_string().contains("--state DIR"));
 }
 
-#[test]
-fn the_network_is_shared_by_those_who_send() {
-    let file =
-        "[download]\nlimit = '20M'\nparallel = 5\nssh = ['-p', '2222']\nsilence_s = 5\nretry_s = 60\nreserve = '1G'\n";
-    let settings = load(&[], file).unwrap();
-    let rsync = settings.rsync;
-    assert_eq!(
-        (rsync.limit, rsync.ssh, rsync.silence.as_secs()),
-        (Some(Size(4_000_000)), vec!["-p".into(), "2222".into()], 5)
-    );
-    assert_eq!((settings.patience.as_secs(), settings.reserve), (60, Size(1_000_000_000)));
-}
-
 const EXAMPLE: &str = include_str!("../../guide/settings/controller.toml");
 
 #[test]
@@ -164,4 +151,17 @@ fn keys(header: &str) -> Vec<String> {
     let refusal = load(&[], &format!("{header}no_such_key = 1")).unwrap_err();
     let known = refusal.split("expected").nth(1).unwrap().split('\n').next().unwrap();
     known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_network_is_shared_by_those_who_send() {
+    let file =
+        "[download]\nlimit = '20M'\nparallel = 5\nssh = ['-p', '2222']\nsilence_s = 5\nretry_s = 60\nreserve = '1G'\n";
+    let settings = load(&[], file).unwrap();
+    let rsync = settings.rsync;
+    assert_eq!(
+        (rsync.limit, rsync.ssh, rsync.silence.as_secs()),
+        (Some(Size(4_000_000)), vec!["-p".into(), "2222".into()], 5)
+    );
+    assert_eq!((settings.patience.as_secs(), settings.reserve), (60, Size(1_000_000_000)));
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+use std::time::Duration;
+
 use syncslate_shared::command::{ErrorCode, Refusal};
 use syncslate_shared::protocol::{CurrentTake, Take};
 use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
@@ -190,8 +192,11 @@ fn rolling(journal: &mut Journal) -> Result<&mut Take, Refusal> {
         .ok_or_else(|| Refusal::new(ErrorCode::NotRolling, "no take is rolling: START one first"))
 }
 
+/// A browser knows the shared clock to a few milliseconds: a press may seem to lie so far ahead.
+const AHEAD: Duration = Duration::from_millis(100);
+
 fn within(now: Wall, at: Wall) -> Result<(), Refusal> {
-    if at > now {
+    if at > now + AHEAD {
         return Err(Refusal::new(
             ErrorCode::Malformed,
             format!("field `at`: {at} lies ahead of the shared clock, {now}: is the sender's clock right?"),

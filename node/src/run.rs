@@ -256,7 +256,7 @@ impl Node {
             width: camera.width,
             height: camera.height,
             fps: camera.fps,
-            start_ms: self.session.start_ms().unwrap_or(0).max(camera.kind.usual_start_ms()),
+            start_ms: self.session.start_ms().unwrap_or_else(|| camera.kind.usual_start_ms()),
             ring_s: (self.session.ring().held_s() * 1000.0).floor() / 1000.0,
         }
     }

@@ -14,8 +14,12 @@ use crate::camera::{AccessUnit, CameraEvent, CameraFacts};
 use crate::event::{Effect, StoreCommand, StoreEvent};
 use crate::ring::{Break, Ring, Slot};
 
-/// A camera that was up and sends nothing for so long is started anew.
+/// A camera that sent pictures and sends none for so long is started anew.
 const SILENCE: Duration = Duration::from_secs(3);
+/// The same for one that has sent none yet: some need seconds to find their exposure.
+const FIRST_SILENCE: Duration = Duration::from_secs(20);
+/// A disk that failed is called so for so long after the last failure, unless it is proven sooner.
+const DISK_FORGIVEN: Duration = Duration::from_secs(5);
 /// So long after T1 a take is closed also without a picture that proves that T1 has passed.
 const CLOSE_AFTER: Duration = Duration::from_secs(2);
 /// So long after the last take a camera that is not to be always on is kept warm.
@@ -69,8 +73,15 @@ struct Roll {
 #[derive(Debug, PartialEq, Eq)]
 enum Camera {
     Off,
-    Starting { since: Mono },
-    On { facts: CameraFacts, heard: Mono },
+    Starting {
+        since: Mono,
+    },
+    /// `since` is when it was started, until its first picture.
+    On {
+        facts: CameraFacts,
+        heard: Mono,
+        since: Option<Mono>,
+    },
     Lost,
 }
 
@@ -82,6 +93,7 @@ pub struct Session {
     camera: Camera,
     camera_fault: Option<Fault>,
     disk_fault: Option<Fault>,
+    disk_failed_at: Option<Mono>,
     /// From the wish to record to the first picture.
     start_ms: Option<u64>,
     roll: Option<Roll>,
@@ -104,6 +116,7 @@ impl Session {
             camera: Camera::Off,
             camera_fault: None,
             disk_fault: None,
+            disk_failed_at: None,
             start_ms: None,
             roll: None,
             next: None,
@@ -165,10 +178,8 @@ impl Session {
         match event {
             CameraEvent::Starting => self.camera = Camera::Starting { since: now },
             CameraEvent::Up(facts) => {
-                if let Camera::Starting { since } = self.camera {
-                    self.start_ms = Some(u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX));
-                }
-                self.camera = Camera::On { facts, heard: now };
+                let since = if let Camera::Starting { since } = self.camera { since } else { now };
+                self.camera = Camera::On { facts, heard: now, since: Some(since) };
             }
             CameraEvent::Unit(unit) => self.on_unit(unit, now),
             CameraEvent::Down { code, message } => {
@@ -180,10 +191,16 @@ impl Session {
     }
 
     fn on_unit(&mut self, unit: AccessUnit, now: Mono) {
-        if let Camera::On { heard, .. } = &mut self.camera {
+        let kept = self.ring.push(unit, now);
+        if let Camera::On { heard, since, .. } = &mut self.camera {
             *heard = now;
+            if let Some(since) = since.take_if(|_| kept) {
+                let took = u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX);
+                // The slowest start so far: T0 must be one that the camera makes every time.
+                self.start_ms = Some(self.start_ms.map_or(took, |slowest| slowest.max(took)));
+            }
         }
-        if self.ring.push(unit, now) {
+        if kept {
             self.camera_fault = None;
             self.advance(now);
         }
@@ -219,18 +236,24 @@ impl Session {
                     roll.retry_at = Some(now + DISK_RETRY);
                 }
                 self.disk_fault = Some(Fault { code: "disk_error".into(), message });
+                self.disk_failed_at = Some(now);
             }
         }
     }
 
     /// Time passed: at least twice a second.
     pub fn on_tick(&mut self, wall: Wall, now: Mono) {
-        if let Camera::On { heard, .. } = self.camera
-            && now.since(heard) > SILENCE
+        if let Camera::On { heard, since, .. } = self.camera
+            && let limit = if since.is_some() { FIRST_SILENCE } else { SILENCE }
+            && now.since(heard) > limit
         {
-            let message = format!("the camera sent no picture for {} s and is started again", SILENCE.as_secs());
+            let message = format!("the camera sent no picture for {} s and is started again", limit.as_secs());
             self.on_camera(CameraEvent::Down { code: "camera_stalled", message: message.clone() }, now);
             self.effects.push(Effect::RestartCamera(message));
+        }
+        if self.roll.is_none() && self.disk_failed_at.is_some_and(|at| now.since(at) > DISK_FORGIVEN) {
+            // Nothing is being written that could prove it: the next take will.
+            self.disk_fault = None;
         }
         if let Some(roll) = &self.roll
             && !roll.opened

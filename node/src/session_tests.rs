@@ -334,6 +334,29 @@ fn a_silent_camera_is_started_again() {
 }
 
 #[test]
+fn a_camera_that_is_slow_to_start_is_waited_for_and_timed() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.camera_on = false;
+    sim.pass(secs(9.0));
+    assert_eq!((sim.camera_on, sim.session.start_ms()), (false, None));
+    sim.camera_on = true;
+    sim.pass(secs(1.0));
+    assert_eq!(sim.session.state(), NodeState::Armed);
+    assert!(sim.session.start_ms() >= Some(9_000));
+}
+
+#[test]
+fn a_disk_that_failed_at_the_end_is_forgiven_when_nothing_is_written() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let failed = StoreEvent::Failed { message: "disk full".into(), last: None };
+    sim.session.on_store(failed, sim.clocks.mono());
+    assert_eq!(sim.session.state(), NodeState::Fault);
+    sim.pass(secs(6.0));
+    assert_eq!(sim.session.state(), NodeState::Armed);
+}
+
+#[test]
 fn where_the_camera_sets_its_idr_frames_itself_the_lead_in_is_kept() {
     let mut sim = Sim::new(Arm::Always, 30.0, 21_000, 0.0);
     sim.keys_every = Some(15);

@@ -46,7 +46,7 @@ pub struct Gap {
     pub from: Wall,
     /// The first kept frame after it, or T1.
     pub to: Wall,
-    /// Why, in a word: `joined_late`, `camera_lost`, `node_restarted`, `disk_error`, `never_rolled`.
+    /// Why, in a word: `joined_late`, `camera_lost`, `camera_off`, `node_restarted`, `disk_error`, `never_rolled`.
     pub cause: String,
     /// The evidence, in a sentence.
     pub detail: String,

@@ -73,8 +73,8 @@ pub fn chain(error: &dyn Error) -> String {
 
 /// Starts the log on the standard error: `info` unless the variable `SYNCSLATE_LOG` says otherwise.
 pub fn start_log() {
-    let filter =
-        EnvFilter::try_from_env("SYNCSLATE_LOG").unwrap_or_else(|_| EnvFilter::new("info,rumqttd=error,rumqttc=error"));
+    let filter = EnvFilter::try_from_env("SYNCSLATE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,rumqttd=error,rumqttc=error,warp=off,syncslate_broker=warn"));
     // Fails only when a log runs already (two programs in one test): then that one serves.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

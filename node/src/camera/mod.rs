@@ -96,9 +96,9 @@ impl Kind {
     /// Milliseconds from start to first frame that this kind usually needs, until it was measured.
     pub fn usual_start_ms(&self) -> u64 {
         match self {
-            Self::Rpicam => 1500,
+            Self::Rpicam => 2500,
             Self::V4l2(_) => 2000,
-            Self::Test(_) | Self::Command(_) => 1000,
+            Self::Test(_) | Self::Command(_) => 2000,
         }
     }
 }

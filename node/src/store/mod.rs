@@ -106,7 +106,7 @@ impl Store {
         match &command {
             StoreCommand::Segment => self.refused = false,
             StoreCommand::Keep(_) if self.refused => return,
-            StoreCommand::Keep(unit) => self.count(unit),
+            StoreCommand::Keep(unit) if !self.count(unit) => return,
             _ => {}
         }
         if let Some(commands) = &self.commands {
@@ -115,9 +115,10 @@ impl Store {
     }
 
     /// Counts what waits to be written; refuses more of it than memory should hold.
-    fn count(&mut self, unit: &AccessUnit) {
-        if self.waiting.fetch_add(unit.data.len(), Ordering::Relaxed) <= MAX_WAITING {
-            return;
+    fn count(&mut self, unit: &AccessUnit) -> bool {
+        if self.waiting.load(Ordering::Relaxed) <= MAX_WAITING {
+            self.waiting.fetch_add(unit.data.len(), Ordering::Relaxed);
+            return true;
         }
         self.refused = true;
         let message = format!(
@@ -126,6 +127,7 @@ impl Store {
         );
         let last = Some(unit.time.offset_us(-1));
         let _ = self.tell.send(StoreEvent::Failed { message, last });
+        false
     }
 
     /// What is kept of the take so far.

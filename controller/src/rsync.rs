@@ -230,11 +230,9 @@ async fn run(program: Program, mut said: impl FnMut(&str)) -> Result<(), Broken>
 fn broken(ended: &Ended) -> Broken {
     let why = with_hint(ended.to_string());
     let hopeless = ["Permission denied", "Host key verification failed", "unknown option", "is disabled", "read-only"];
-    let passing = match ended.status.and_then(|status| status.code()) {
-        Some(10 | 11 | 12 | 20 | 22 | 23 | 24 | 30 | 35 | 255) | None => true,
-        Some(_) => false,
-    };
-    Broken { again: passing && !hopeless.iter().any(|said| why.contains(said)), why }
+    // Wrong usage, another protocol, no such folder, not supported, refused by the daemon; those killed have no code.
+    let wrong = matches!(ended.status.and_then(|status| status.code()), Some(1..=6));
+    Broken { again: !wrong && !hopeless.iter().any(|said| why.contains(said)), why }
 }
 
 fn named(list: &NamedTempFile) -> [String; 2] {

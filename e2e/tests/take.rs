@@ -1,5 +1,7 @@
 //! One take, end to end, driven by the Mosquitto clients alone and judged by its pictures.
 
+#![allow(clippy::unwrap_used, reason = "a test ends with a panic that says why")]
+
 use serde_json::{Value, json};
 use syncslate_e2e::judge::Footage;
 use syncslate_e2e::mqtt::publish;

@@ -17,6 +17,7 @@ use crate::size::Size;
 ///
 /// It runs the MQTT broker that the nodes connect to, and serves the operator's page. Each flag wins over the settings
 /// file. The log's detail is set by the variable SYNCSLATE_LOG (error, warn, info, debug).
+#[allow(rustdoc::broken_intra_doc_links, reason = "the comments are the help texts, with defaults in brackets")]
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "syncslate-controller", version, max_term_width = 100)]
 pub struct Args {

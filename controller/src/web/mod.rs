@@ -2,7 +2,7 @@
 //!
 //! It owns nothing of the shoot. Everything it shows comes from the newest [`Snapshot`](crate::snapshot::Snapshot),
 //! every wish leaves as a [`Request`](crate::door::Request) and is answered by the loop that owns the state.
-//! Reading order: [`routes`] says which address does what, `api` and `view` (both pure) make the data that
+//! Reading order: `routes` says which address does what, `api` and `view` (both pure) make the data that
 //! programs and people get, `live` keeps both up to date.
 
 mod answer;

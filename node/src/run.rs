@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::camera::CameraSettings;
-use crate::event::{Effect, Event};
+use crate::event::{Effect, Event, StoreCommand};
 use crate::probe::{self, Readings};
 use crate::session::{Session, SessionSettings};
 use crate::settings::{Settings, own_address};
@@ -215,11 +215,14 @@ impl Node {
                 self.execute(Effect::StartCamera);
             }
             Effect::Store(command) => {
-                let (camera, facts) = (self.camera_report(), self.session.facts().cloned());
-                self.store.know(|identity| {
-                    identity.camera = Some(camera);
-                    identity.facts = facts;
-                });
+                // Manifests are written when files open and close, not with each picture.
+                if !matches!(command, StoreCommand::Keep(_)) {
+                    let (camera, facts) = (self.camera_report(), self.session.facts().cloned());
+                    self.store.know(|identity| {
+                        identity.camera = Some(camera);
+                        identity.facts = facts;
+                    });
+                }
                 self.store.submit(command);
             }
         }

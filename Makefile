@@ -4,7 +4,7 @@
 # make clients: the broker's tests with MQTT clients in Python and JavaScript
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 ssh=openssh-client sshd=openssh-server tar=tar
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl
 FUZZ_SECONDS ?= 60
 
 .PHONY: demo test lint bench fuzz clients

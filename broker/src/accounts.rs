@@ -9,7 +9,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use crate::rights::Role;
 
 /// One account.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// Its password as a PHC string: `$argon2id$v=19$…`, as [`hash`] makes it.
     pub hash: String,
@@ -25,7 +25,7 @@ impl fmt::Debug for Account {
 }
 
 /// All accounts by their names.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {
     by_name: HashMap<String, Account>,
 }
@@ -70,6 +70,11 @@ impl Accounts {
         }
         self.by_name.insert(name, account);
         Ok(())
+    }
+
+    /// The account of this name.
+    pub fn get(&self, name: &str) -> Option<&Account> {
+        self.by_name.get(name)
     }
 
     /// Whether there is none.

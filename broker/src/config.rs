@@ -37,7 +37,7 @@ pub struct Config {
 }
 
 /// TLS by a certificate of one's own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// Where MQTT over TLS is spoken. Port 0 takes a free one.
     pub listen: SocketAddr,

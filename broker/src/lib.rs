@@ -50,6 +50,8 @@ use tokio::time::{sleep, timeout};
 pub use config::{Config, Limits, Tls};
 pub use event::Event;
 
+use accounts::{Account, Accounts};
+use door::Door;
 use hub::Hub;
 use listen::Way;
 
@@ -183,7 +185,7 @@ impl Broker {
 
     /// A way to check passwords that can be given away, to the web page for example.
     pub fn gate(&self) -> Gate {
-        Gate { hub: self.hub.clone() }
+        Gate { door: self.hub.door.clone(), accounts: self.hub.config.accounts.clone() }
     }
 
     /// Takes no more connections, lets the open ones take what is on its way (for two seconds at most), keeps the
@@ -206,21 +208,32 @@ impl Broker {
     }
 }
 
-/// Checks passwords against the broker's accounts, as slowly for those who guess as the broker itself does.
-#[derive(Clone)]
+/// Checks passwords against accounts, as slowly for those who guess as the broker itself does.
+#[derive(Clone, Debug)]
 pub struct Gate {
-    hub: Arc<Hub>,
+    door: Arc<Door>,
+    accounts: Accounts,
 }
 
 impl Gate {
-    /// Whether there are accounts at all.
+    /// A gate without a broker, for where another one is used.
+    pub fn new(accounts: Accounts) -> Gate {
+        Gate { door: Arc::default(), accounts }
+    }
+
+    /// Whether there are no accounts at all.
     pub fn is_open(&self) -> bool {
-        self.hub.config.accounts.is_empty()
+        self.accounts.is_empty()
+    }
+
+    /// The account of this name.
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name)
     }
 
     /// The role behind a name and its password, if they are right.
     pub async fn verify(&self, from: IpAddr, name: &str, password: &[u8]) -> Option<rights::Role> {
-        self.hub.door.verify(&self.hub.config.accounts, from, name, password).await
+        self.door.verify(&self.accounts, from, name, password).await
     }
 }
 

@@ -97,7 +97,8 @@ export function controls(view) {
       say(texts.noAnswer, true);
     }
   });
-  if (!start) return () => {};
+  // Whoever only looks on has no buttons, and no keys either.
+  if (!start || document.body.classList.contains("viewer")) return () => {};
 
   take.addEventListener("input", () => {
     typed = true;

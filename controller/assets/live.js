@@ -29,6 +29,8 @@ async function listen(onView, onUp) {
   };
   try {
     const response = await fetch("/live", { signal: stop.signal, cache: "no-store" });
+    // The login has ended: the page in its place asks for a new one.
+    if (response.status === 401) location.reload();
     if (!response.ok) throw new Error(`status ${response.status}`);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";

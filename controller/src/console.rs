@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{IsTerminal as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use syncslate_shared::topic::Topic;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::embedded::{console_access, reached};
 use crate::ledger::{Custody, Ledger};
 use crate::settings::{BrokerChoice, Settings};
 use crate::size::Size;
@@ -38,9 +39,13 @@ const BAR: usize = 24;
 /// # Errors
 /// The controller is not reached, refuses, or not all came.
 pub async fn download(settings: &Settings, take: &TakeName, delete: bool) -> Result<(), Failure> {
-    let broker = broker(&settings.broker);
+    let (broker, access) = match &settings.broker {
+        BrokerChoice::External(address, access) => (address.clone(), access.clone()),
+        BrokerChoice::Embedded(ports) => (reached(ports.mqtt), console_access(&settings.accounts, &settings.state)?),
+    };
     let (link, mut events) = Link::open(LinkSettings {
         broker: broker.clone(),
+        access,
         client: "syncslate-console".into(),
         prefix: settings.prefix.clone(),
         subscriptions: vec!["cmd/result".into(), Topic::Progress(take.clone()).to_string()],
@@ -60,7 +65,7 @@ async fn follow(
     delete: bool,
     id: &str,
 ) -> Result<(), Failure> {
-    timeout(CONNECT, reached(events)).await.map_err(|_| {
+    timeout(CONNECT, connected(events)).await.map_err(|_| {
         Failure::new(format!("the broker at {broker} is not reached")).hint("is syncslate-controller running?")
     })?;
     let wish = json!({"take": take, "delete_after_verify": delete, "id": id});
@@ -88,7 +93,7 @@ async fn follow(
     }
 }
 
-async fn reached(events: &mut mpsc::Receiver<LinkEvent>) {
+async fn connected(events: &mut mpsc::Receiver<LinkEvent>) {
     while !matches!(events.recv().await, Some(LinkEvent::Up) | None) {}
 }
 
@@ -100,16 +105,6 @@ async fn answer(events: &mut mpsc::Receiver<LinkEvent>, id: &str) -> CommandResu
             && result.id.as_ref().and_then(|found| found.as_str()) == Some(id)
         {
             return result;
-        }
-    }
-}
-
-fn broker(choice: &BrokerChoice) -> BrokerAddress {
-    match choice {
-        BrokerChoice::External(address) => address.clone(),
-        BrokerChoice::Embedded(listen) => {
-            let ip = if listen.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { listen.ip() };
-            BrokerAddress { host: ip.to_string(), port: listen.port() }
         }
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Commands from MQTT and from the page come through the same function here, and each is answered.
 
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use syncslate_shared::command::{Command, ErrorCode, Refusal, Wish};
 use syncslate_shared::protocol::{ControllerStatus, Presence};
-use syncslate_shared::time::Wall;
+use syncslate_shared::take::Stamp;
+use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
 use crate::downloads::{Around, Downloads, Pending, Wished};
@@ -20,6 +22,11 @@ use crate::takes::Takes;
 
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What happened to the broker stands on the page for so long.
+const SHOWN: Duration = Duration::from_secs(3600);
+/// So many of these at most; the log has all.
+const PASSING: usize = 5;
 
 /// What the desk is set to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +52,8 @@ pub struct Desk {
     library: Vec<TakeSummary>,
     echoes: Echoes,
     notices: Vec<String>,
+    /// What happened to the broker lately, and when.
+    passing: VecDeque<(Mono, String)>,
     broker_lost: Option<String>,
     journal_lost: Option<String>,
 }
@@ -60,6 +69,7 @@ impl Desk {
             library: Vec::new(),
             echoes: Echoes::default(),
             notices: settings.notices,
+            passing: VecDeque::new(),
             broker_lost: None,
             journal_lost: None,
         }
@@ -106,8 +116,18 @@ impl Desk {
                 self.broker_lost = Some(format!("no connection to the broker, so no node hears a command: {why}"));
                 Vec::new()
             }
+            Event::Broker { notice } => {
+                if self.passing.len() == PASSING {
+                    self.passing.pop_front();
+                }
+                self.passing.push_back((now.mono, format!("{}: {notice}", Stamp::local(now.wall).readable())));
+                Vec::new()
+            }
             Event::Kept(outcome) => self.kept(outcome),
-            Event::Tick => self.fleet.tick(now.mono),
+            Event::Tick => {
+                self.passing.retain(|(since, _)| now.mono.since(*since) < SHOWN);
+                self.fleet.tick(now.mono)
+            }
         };
         let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };
         effects.extend(self.downloads.go_on(now.mono, around));
@@ -116,7 +136,8 @@ impl Desk {
 
     /// The picture of everything.
     pub fn snapshot(&self, at: Wall) -> Snapshot {
-        let passing = self.broker_lost.iter().chain(&self.journal_lost);
+        let passing = self.passing.iter().map(|(_, notice)| notice);
+        let passing = passing.chain(&self.broker_lost).chain(&self.journal_lost);
         Snapshot {
             take: self.takes.current(),
             marks: self.takes.journal().marks(),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use syncslate_shared::command::{Command, CommandResult};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::embedded::Figures;
+use crate::lock::Lock;
 use crate::snapshot::{News, Snapshot};
 
 /// A command and where its answer goes.
@@ -28,4 +30,8 @@ pub struct Door {
     pub news: broadcast::Sender<News>,
     /// Where the footage lies.
     pub downloads: PathBuf,
+    /// Who may come in.
+    pub lock: Lock,
+    /// How the embedded broker is, where there is one.
+    pub broker: Option<watch::Receiver<Figures>>,
 }

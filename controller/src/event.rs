@@ -113,6 +113,11 @@ pub enum Event {
         /// What it carried.
         payload: Bytes,
     },
+    /// The embedded broker had something to say that the operator should see.
+    Broker {
+        /// In words.
+        notice: String,
+    },
     /// A command from the page.
     Asked {
         /// The command.
@@ -161,6 +166,11 @@ pub enum Effect {
         topic: Topic,
         /// What.
         payload: Vec<u8>,
+    },
+    /// Say of a node that left no last will that it is gone.
+    Depart {
+        /// The node.
+        ip: Ipv4Addr,
     },
     /// Take a retained message off the broker.
     Clear {

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use syncslate_shared::protocol::{Departed, NodeState, NodeStatus, StatusMessage, write};
+use syncslate_shared::protocol::{NodeState, NodeStatus, StatusMessage};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, micros};
-use syncslate_shared::topic::Topic;
 
 use crate::event::{Effect, Now};
 use crate::roll::{Candidate, Readiness};
@@ -71,6 +70,7 @@ impl Fleet {
         }
         let node = self.nodes.entry(ip).or_default();
         let before = node.state();
+        let mut departed = None;
         match message {
             StatusMessage::Departed(_) => node.heard = None,
             StatusMessage::Node(status) => {
@@ -80,12 +80,14 @@ impl Fleet {
                 let old = node.status.as_ref().map_or(0, |status| now.wall.since_us(status.at));
                 if retain && old > micros(node.limit()) {
                     node.heard = None;
+                    departed = Some(Effect::Depart { ip });
                 }
             }
         }
         let after = node.state();
         let mut effects = vec![Effect::News { topic, json: String::from_utf8_lossy(payload).into_owned() }];
         effects.extend(change(ip, before, after, node.status.as_ref()));
+        effects.extend(departed);
         effects
     }
 
@@ -99,8 +101,7 @@ impl Fleet {
                     node.limit().as_secs()
                 )));
                 node.heard = None;
-                let json = String::from_utf8_lossy(&write(&Departed::of(*ip))).into_owned();
-                effects.push(Effect::News { topic: Topic::Status(*ip).to_string(), json });
+                effects.push(Effect::Depart { ip: *ip });
             }
         }
         effects

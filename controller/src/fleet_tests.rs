@@ -20,7 +20,7 @@ fn a_node_is_gone_by_its_will_or_by_silence() {
     assert_eq!(state(&rig, 2), NodeState::Armed);
     let effects = rig.pass(2);
     assert_eq!(state(&rig, 2), NodeState::Offline);
-    assert!(effects.iter().any(|e| matches!(e, Effect::News { json, .. } if json.contains("offline"))));
+    assert!(effects.contains(&Effect::Depart { ip: ip(2) }));
     rig.node(2, "rolling", 900, 4.0);
     rig.pass(2_999);
     assert_eq!(state(&rig, 2), NodeState::Rolling);
@@ -41,8 +41,9 @@ fn an_old_word_that_the_broker_kept_is_no_presence() {
     let mut rig = Rig::new(0);
     let old = syncslate_shared::time::Wall::from_micros(NOON - 60_000_000);
     let topic = format!("status/{}", ip(1));
-    rig.message(&topic, status(1, "armed", 900, 4.0, old, &Value::Null).to_string(), true);
+    let effects = rig.message(&topic, status(1, "armed", 900, 4.0, old, &Value::Null).to_string(), true);
     assert_eq!(state(&rig, 1), NodeState::Offline);
+    assert!(effects.contains(&Effect::Depart { ip: ip(1) }), "and it is said in its place");
     rig.message(&topic, status(1, "armed", 900, 4.0, rig.now().wall, &Value::Null).to_string(), true);
     assert_eq!(state(&rig, 1), NodeState::Armed);
 }

@@ -4,10 +4,11 @@
 //! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] and [`downloads`]
 //! (with [`wanted`]). [`run`] is the one loop that does what the desk decides, with [`store`], [`shelf`] (and
 //! [`library`]), [`rsync`] and [`fetch`] (with [`ledger`], [`room`] and [`cleanup`]) [`check`] and [`console`] are the other
-//! things that the program can be asked for. The web comes in by [`door`] and sees a [`snapshot`].
+//! things that the program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by [`door`], past the [`lock`], and sees a [`snapshot`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod accounts;
 pub mod check;
 pub mod cleanup;
 pub mod console;
@@ -23,10 +24,12 @@ pub mod fleet;
 pub mod journal;
 pub mod ledger;
 pub mod library;
+pub mod lock;
 pub mod roll;
 pub mod room;
 pub mod rsync;
 pub mod run;
+pub mod secret;
 pub mod settings;
 pub mod shelf;
 pub mod size;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
+use syncslate_controller::accounts::hash_password;
 use syncslate_controller::check::check;
 use syncslate_controller::console;
 use syncslate_controller::run::Controller;
@@ -38,19 +39,21 @@ fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Failure> {
     let job = args.job.clone();
-    let settings = Settings::load(args, |name| std::env::var(name).ok())?;
+    let settings = || Settings::load(args, |name| std::env::var(name).ok());
     match job {
-        None => control(settings).await,
+        None => control(settings()?).await,
         Some(Job::Check { take }) => {
+            let settings = settings()?;
             let work = move || check(&settings.downloads, take.as_ref(), &mut std::io::stdout().lock());
             let report = tokio::task::spawn_blocking(work).await.map_err(|e| Failure::new(e.to_string()))??;
             let failure = || Failure::new(format!("{} files differ", report.different.len()));
             if report.different.is_empty() { Ok(()) } else { Err(failure()) }
         }
         Some(Job::Download { take, delete_after_verify }) => {
-            console::download(&settings, &take, delete_after_verify).await
+            console::download(&settings()?, &take, delete_after_verify).await
         }
-        Some(Job::Cleanup { take, yes }) => console::cleanup(&settings, take.as_ref(), yes).await,
+        Some(Job::Cleanup { take, yes }) => console::cleanup(&settings()?, take.as_ref(), yes).await,
+        Some(Job::HashPassword) => hash_password(),
     }
 }
 

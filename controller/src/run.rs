@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use syncslate_broker::Gate;
+use syncslate_shared::access::Access;
 use syncslate_shared::command::CommandResult;
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
-use syncslate_shared::protocol::{Presence, write};
+use syncslate_shared::protocol::{Departed, Presence, write};
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::BrokerAddress;
 use syncslate_shared::time::Clocks;
@@ -22,12 +24,14 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::desk::{Desk, DeskSettings, presence};
 use crate::door::{Door, Request};
-use crate::embedded::Embedded;
+use crate::embedded::{Embedded, Plan, Said};
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fetch::Part;
 use crate::journal::Journal;
+use crate::lock::Lock;
 use crate::room::Room;
 use crate::rsync::Rsync;
+use crate::secret;
 use crate::settings::{BrokerChoice, Settings};
 use crate::snapshot::{News, Snapshot};
 use crate::store::Store;
@@ -46,6 +50,7 @@ pub struct Controller {
     door: Door,
     mqtt: BrokerAddress,
     http: SocketAddr,
+    breaks: Option<mpsc::Sender<bool>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -87,8 +92,8 @@ impl Controller {
         let (queue, events) = mpsc::channel(QUEUE);
         let inbox = Inbox { clocks, queue };
         let mut tasks = JoinSet::new();
-        let (broker, mqtt) = open_broker(&settings, &inbox, &mut tasks).await?;
-        let link = open_link(&settings, mqtt.clone(), &inbox, &mut tasks);
+        let Opened { broker, mqtt, access, lock } = open_broker(&settings, &inbox, &mut tasks).await?;
+        let link = open_link(&settings, mqtt.clone(), access, &inbox, &mut tasks);
         watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
         tasks.spawn(empty_trash(settings.downloads.clone(), inbox.clone()));
         let desk_settings = DeskSettings {
@@ -102,7 +107,14 @@ impl Controller {
         let (snapshots, snapshot) = watch::channel(Arc::new(desk.snapshot(inbox.now().wall)));
         let (news, _) = broadcast::channel(256);
         let (requests, asked) = mpsc::channel(64);
-        let door = Door { requests, snapshot, news: news.clone(), downloads: settings.downloads.clone() };
+        let door = Door {
+            requests,
+            snapshot,
+            news: news.clone(),
+            downloads: settings.downloads.clone(),
+            lock,
+            broker: broker.as_ref().map(Embedded::figures),
+        };
         let hands = Hands {
             inbox,
             link,
@@ -116,8 +128,9 @@ impl Controller {
             downloads: settings.downloads,
         };
         let (stop, stopped) = oneshot::channel();
+        let breaks = broker.as_ref().map(Embedded::breaks);
         let task = tokio::spawn(Loop { desk, hands, snapshots }.run(events, asked, stopped, broker));
-        Ok(Self { door, mqtt, http: settings.http, stop, task })
+        Ok(Self { door, mqtt, http: settings.http, breaks, stop, task })
     }
 
     /// The way in for the web.
@@ -135,6 +148,14 @@ impl Controller {
         self.http
     }
 
+    /// Kills the embedded broker's router, or lets it hang, as a test of what then happens.
+    #[doc(hidden)]
+    pub async fn break_router(&self, hang: bool) {
+        if let Some(breaks) = &self.breaks {
+            let _ = breaks.send(hang).await;
+        }
+    }
+
     /// Ends it: downloads are broken off (what has arrived stays), the broker says goodbye. A take that rolls goes on:
     /// the nodes do not need the controller for it.
     pub async fn stop(self) {
@@ -143,33 +164,55 @@ impl Controller {
     }
 }
 
-async fn open_broker(
-    settings: &Settings,
-    inbox: &Inbox,
-    tasks: &mut JoinSet<()>,
-) -> Result<(Option<Embedded>, BrokerAddress), Failure> {
+/// The broker that is used, and how one gets in.
+struct Opened {
+    broker: Option<Embedded>,
+    mqtt: BrokerAddress,
+    access: Access,
+    /// For the page.
+    lock: Lock,
+}
+
+async fn open_broker(settings: &Settings, inbox: &Inbox, tasks: &mut JoinSet<()>) -> Result<Opened, Failure> {
+    let key = secret::kept(&settings.state.join("session.key"))?;
     match &settings.broker {
-        BrokerChoice::External(address) => Ok((None, address.clone())),
-        BrokerChoice::Embedded(listen) => {
-            let mut broker = Embedded::start(*listen, &settings.prefix).await?;
-            let address = broker.address();
-            if let Some(mut refused) = broker.refused() {
+        BrokerChoice::External(address, access) => {
+            let lock = Lock::new(Gate::new(settings.accounts.clone()), key);
+            Ok(Opened { broker: None, mqtt: address.clone(), access: access.clone(), lock })
+        }
+        BrokerChoice::Embedded(ports) => {
+            let Settings { accounts, prefix, state, .. } = settings;
+            let mut broker = Embedded::start(Plan { ports, accounts, prefix, state }).await?;
+            let (mqtt, access, lock) = (broker.address(), broker.access().clone(), Lock::new(broker.gate(), key));
+            if let Some(mut said) = broker.said() {
                 let inbox = inbox.clone();
                 tasks.spawn(async move {
-                    while let Some((topic, payload)) = refused.recv().await {
-                        inbox.put(Event::RetainRefused { topic, payload }).await;
+                    while let Some(said) = said.recv().await {
+                        inbox
+                            .put(match said {
+                                Said::Retained(topic, payload) => Event::RetainRefused { topic, payload },
+                                Said::Notice(notice) => Event::Broker { notice },
+                            })
+                            .await;
                     }
                 });
             }
-            Ok((Some(broker), address))
+            Ok(Opened { broker: Some(broker), mqtt, access, lock })
         }
     }
 }
 
-fn open_link(settings: &Settings, broker: BrokerAddress, inbox: &Inbox, tasks: &mut JoinSet<()>) -> Link {
+fn open_link(
+    settings: &Settings,
+    broker: BrokerAddress,
+    access: Access,
+    inbox: &Inbox,
+    tasks: &mut JoinSet<()>,
+) -> Link {
     let gone = presence(Presence::Offline, inbox.now().wall);
     let (link, mut events) = Link::open(LinkSettings {
         broker,
+        access,
         client: "syncslate-controller".into(),
         prefix: settings.prefix.clone(),
         subscriptions: vec!["cmd/#".into(), "status/+".into(), Topic::Controller.to_string()],
@@ -309,6 +352,11 @@ impl Hands {
             Effect::Say { topic, payload } => {
                 self.tell(topic.to_string(), String::from_utf8_lossy(&payload).into_owned());
                 self.link.say(&topic, payload);
+            }
+            Effect::Depart { ip } => {
+                let (topic, gone) = (Topic::Status(ip), write(&Departed::of(ip)));
+                self.tell(topic.to_string(), String::from_utf8_lossy(&gone).into_owned());
+                self.link.correct(&topic, gone);
             }
             Effect::Clear { topic } => self.link.clear(&topic),
             Effect::Answer { asker, result } => self.answer(asker, *result),

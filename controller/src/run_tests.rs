@@ -5,8 +5,11 @@ use syncslate_shared::command::{Command, ErrorCode};
 use syncslate_shared::protocol::{ControllerStatus, CurrentTake, Marks, StatusMessage, TakeState, read};
 use syncslate_shared::time::SystemClocks;
 
+use syncslate_broker::accounts::Accounts;
+
 use super::*;
 use crate::kit::{ip, status};
+use crate::settings::Ports;
 use crate::size::Size;
 
 /// A controller with a broker on a free port, and a client that hears everything.
@@ -24,7 +27,8 @@ impl Stage {
 
     async fn on(folder: tempfile::TempDir) -> Self {
         let settings = Settings {
-            broker: BrokerChoice::Embedded("127.0.0.1:0".parse().unwrap()),
+            broker: BrokerChoice::Embedded(Ports::plain("127.0.0.1:0".parse().unwrap())),
+            accounts: Accounts::default(),
             prefix: "stage".into(),
             http: "127.0.0.1:0".parse().unwrap(),
             downloads: folder.path().join("downloads"),
@@ -38,6 +42,7 @@ impl Stage {
         let controller = Controller::start(settings, Arc::new(SystemClocks)).await.unwrap();
         let (client, heard) = Link::open(LinkSettings {
             broker: controller.mqtt().clone(),
+            access: Access::default(),
             client: "operator".into(),
             prefix: "stage".into(),
             subscriptions: vec!["#".into()],
@@ -130,4 +135,22 @@ async fn a_restart_in_the_middle_of_a_take_goes_on() {
     assert!(ask(stage.controller.door(), "mark", "two").await.ok);
     assert_eq!(stage.controller.door().snapshot.borrow().marks.marks.len(), 2);
     assert!(ask(stage.controller.door(), "stop", "").await.ok);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_retained_survives_a_restart_and_a_dead_node_does_not() {
+    let mut stage = Stage::new().await;
+    let old = SystemClocks.wall() - Duration::from_secs(60);
+    let words = status(1, "armed", 900, 4.0, old, &Value::Null).to_string();
+    stage.client.say(&Topic::Status(ip(1)), words.into_bytes());
+    let offline = |json: &[u8]| read::<Value>(json).ok().filter(|status| status["state"] == json!("offline"));
+    // Its words were new to the controller: it has 12 s to speak again.
+    stage.hear(&format!("status/{}", ip(1)), |_| Some(())).await;
+    let Stage { folder, controller, client, .. } = stage;
+    client.close().await;
+    controller.stop().await;
+    let kept = std::fs::read(folder.path().join("state/retained")).unwrap();
+    assert!(kept.windows(7).any(|words| words == b"status/"), "the broker keeps it");
+    let mut stage = Stage::on(folder).await;
+    stage.hear(&format!("status/{}", ip(1)), offline).await;
 }

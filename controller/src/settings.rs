@@ -1,15 +1,20 @@
 //! The command line and the settings file. Flags win over the file; everything is checked before anything is started.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use serde::Deserialize;
+use syncslate_broker::Tls;
+use syncslate_broker::accounts::Accounts;
+use syncslate_shared::access::{Access, Keys};
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::{BrokerAddress, read};
 use syncslate_shared::take::TakeName;
 
+use crate::accounts::{self, AccountSection};
 use crate::rsync::{Rsync, Source};
 use crate::size::Size;
 
@@ -27,10 +32,10 @@ pub struct Args {
     /// Settings file (TOML); none is read without this flag
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where the broker listens [default: 127.0.0.1:1883; 0.0.0.0:1883 lets other machines in]
+    /// Where the broker listens [default: 127.0.0.1:1883, with accounts 0.0.0.0:1883, which lets other machines in]
     #[arg(long, global = true, value_name = "ADDR")]
     pub mqtt: Option<SocketAddr>,
-    /// Where the page is served [default: 127.0.0.1:8080; 0.0.0.0:8080 lets other machines in]
+    /// Where the page is served [default: 127.0.0.1:8080, with accounts 0.0.0.0:8080, which lets other machines in]
     #[arg(long, global = true, value_name = "ADDR")]
     pub http: Option<SocketAddr>,
     /// Where footage is brought, as TAKE/IP/FILE [default: video_downloads]
@@ -72,6 +77,8 @@ pub enum Job {
         #[arg(long)]
         yes: bool,
     },
+    /// Read a password from the standard input and print the hash that stands for it in the settings
+    HashPassword,
 }
 
 /// The settings file.
@@ -82,6 +89,8 @@ pub struct FileSettings {
     pub mqtt: Mqtt,
     /// The page.
     pub http: Http,
+    /// Who may come in, by name; without any everybody may do everything.
+    pub accounts: BTreeMap<String, AccountSection>,
     /// Takes.
     pub takes: TakesSection,
     /// Downloads.
@@ -96,10 +105,34 @@ pub struct FileSettings {
 pub struct Mqtt {
     /// Where the embedded broker listens.
     pub listen: Option<SocketAddr>,
+    /// Where it speaks TLS.
+    pub tls: Option<TlsSection>,
+    /// Where it speaks MQTT over websockets.
+    pub websocket: Option<SocketAddr>,
+    /// Pages elsewhere whose scripts may open such a websocket.
+    pub origins: Vec<String>,
     /// Another broker to use instead of the embedded one, `mqtt://host:1883`.
     pub external: Option<BrokerAddress>,
+    /// The controller's account there.
+    pub user: Option<String>,
+    /// The file with its password.
+    pub password_file: Option<PathBuf>,
+    /// The certificate that vouches for it.
+    pub ca: Option<PathBuf>,
     /// Put before every topic, with a `/` between.
     pub prefix: Option<String>,
+}
+
+/// `[mqtt.tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSection {
+    /// Where TLS is spoken.
+    pub listen: SocketAddr,
+    /// The broker's certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
 }
 
 /// `[http]`
@@ -158,9 +191,29 @@ pub struct StateSection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokerChoice {
     /// Our own, listening here.
-    Embedded(SocketAddr),
+    Embedded(Ports),
     /// Another one, reached there.
-    External(BrokerAddress),
+    External(BrokerAddress, Access),
+}
+
+/// Where our own broker listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// MQTT.
+    pub mqtt: SocketAddr,
+    /// MQTT over TLS.
+    pub tls: Option<Tls>,
+    /// MQTT over websockets.
+    pub websocket: Option<SocketAddr>,
+    /// Pages elsewhere whose scripts may open a websocket.
+    pub origins: Vec<String>,
+}
+
+impl Ports {
+    /// MQTT alone.
+    pub fn plain(mqtt: SocketAddr) -> Self {
+        Self { mqtt, tls: None, websocket: None, origins: Vec::new() }
+    }
 }
 
 /// Everything that is set.
@@ -168,6 +221,8 @@ pub enum BrokerChoice {
 pub struct Settings {
     /// The broker.
     pub broker: BrokerChoice,
+    /// Who may come in; everybody when there is none.
+    pub accounts: Accounts,
     /// Put before every topic; empty for none.
     pub prefix: String,
     /// Where the page is served.
@@ -199,18 +254,13 @@ impl Settings {
     }
 
     fn resolve(args: Args, file: FileSettings, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let FileSettings { mqtt, http, takes, download, state } = file;
-        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        let broker = match (args.mqtt, mqtt.listen, mqtt.external) {
-            (None, None, Some(external)) => BrokerChoice::External(external),
-            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
-                return Err(Failure::usage(
-                    "`mqtt.external` names another broker, so there is none to listen by --mqtt or `mqtt.listen`",
-                )
-                .hint("leave one of them out"));
-            }
-            (flag, key, None) => BrokerChoice::Embedded(flag.or(key).unwrap_or(local(1883))),
-        };
+        let FileSettings { mut mqtt, http, accounts, takes, download, state } = file;
+        let accounts = accounts::read(accounts)?;
+        // Whom everybody may command is not for everybody to reach.
+        let own = if accounts.is_empty() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        let default = |port| SocketAddr::new(IpAddr::V4(own), port);
+        let prefix = prefix(mqtt.prefix.take().unwrap_or_default())?;
+        let broker = broker(args.mqtt, mqtt, default(1883))?;
         let segment_s = args.segment_s.or(takes.segment_s).unwrap_or(60);
         if !(1..=3600).contains(&segment_s) {
             return Err(Failure::usage(format!("`takes.segment_s` is {segment_s}: a segment lasts 1 to 3600 s")));
@@ -224,8 +274,9 @@ impl Settings {
         let rsync = transport(args.source, &download, parallel)?;
         Ok(Self {
             broker,
-            prefix: prefix(mqtt.prefix.unwrap_or_default())?,
-            http: args.http.or(http.listen).unwrap_or(local(8080)),
+            accounts,
+            prefix,
+            http: args.http.or(http.listen).unwrap_or(default(8080)),
             downloads: args.downloads.or(download.dir).unwrap_or_else(|| "video_downloads".into()),
             state: args.state.or(state.dir).map_or_else(|| state_folder(environment), Ok)?,
             rsync,
@@ -238,19 +289,44 @@ impl Settings {
 
     /// What the operator should know about doors that are open to everybody.
     pub fn open_doors(&self) -> Vec<String> {
-        let mqtt = match &self.broker {
-            BrokerChoice::Embedded(listen) => Some(("MQTT", *listen)),
-            BrokerChoice::External(_) => None,
-        };
-        [mqtt, Some(("the page", self.http))]
+        let mut doors = vec![("the page", self.http)];
+        if let BrokerChoice::Embedded(Ports { mqtt, tls, websocket, .. }) = &self.broker {
+            doors.push(("MQTT", *mqtt));
+            doors.extend(tls.as_ref().map(|tls| ("MQTT over TLS", tls.listen)));
+            doors.extend(websocket.map(|listen| ("MQTT over websockets", listen)));
+        }
+        doors
             .into_iter()
-            .flatten()
+            .filter(|_| self.accounts.is_empty())
             .filter(|(_, listen)| !listen.ip().is_loopback())
             .map(|(what, listen)| {
                 format!("{what} is open on {listen} without accounts: everybody on this network can start, stop and see takes")
             })
             .collect()
     }
+}
+
+fn broker(flag: Option<SocketAddr>, mqtt: Mqtt, default: SocketAddr) -> Result<BrokerChoice, Failure> {
+    let Mqtt { listen, tls, websocket, origins, external, user, password_file, ca, prefix: _ } = mqtt;
+    let keys = Keys { user, password_file, ca };
+    let Some(external) = external else {
+        if keys.user.is_some() || keys.password_file.is_some() || keys.ca.is_some() {
+            return Err(Failure::usage(
+                "`mqtt.user`, `mqtt.password_file` and `mqtt.ca` are for another broker: `mqtt.external` is not set",
+            )
+            .hint("who may come in to the broker here stands in `[accounts]`, its certificate in `[mqtt.tls]`"));
+        }
+        let tls = tls.map(|TlsSection { listen, certificate, key }| Tls { listen, chain: certificate, key });
+        return Ok(BrokerChoice::Embedded(Ports { mqtt: flag.or(listen).unwrap_or(default), tls, websocket, origins }));
+    };
+    if flag.is_some() || listen.is_some() || tls.is_some() || websocket.is_some() || !origins.is_empty() {
+        return Err(Failure::usage(
+            "`mqtt.external` names another broker, so there is none to listen by --mqtt, `mqtt.listen`, `mqtt.tls` or `mqtt.websocket`",
+        )
+        .hint("leave one of them out"));
+    }
+    let access = Access::read(&external, keys)?;
+    Ok(BrokerChoice::External(external, access))
 }
 
 fn transport(source: Option<Source>, download: &DownloadSection, parallel: usize) -> Result<Rsync, Failure> {

@@ -18,7 +18,7 @@ fn load(flags: &[&str], file: &str) -> Result<Settings, String> {
 #[test]
 fn the_defaults_are_those_of_the_manual() {
     let settings = load(&[], "").unwrap();
-    assert_eq!(settings.broker, BrokerChoice::Embedded("127.0.0.1:1883".parse().unwrap()));
+    assert_eq!(settings.broker, BrokerChoice::Embedded(Ports::plain("127.0.0.1:1883".parse().unwrap())));
     assert_eq!(settings.http, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(settings.downloads, PathBuf::from("video_downloads"));
     assert_eq!(settings.state, PathBuf::from("/home/op/.local/state/syncslate"));
@@ -36,7 +36,7 @@ fn flags_win_over_the_file() {
     assert_eq!((settings.segment_s, settings.parallel, settings.prefix.as_str()), (5, 2, "stage"));
     assert_eq!((settings.downloads, settings.rsync.source.to_string()), ("/b".into(), "/x/{ip}/".into()));
     let external = load(&[], "[mqtt]\nexternal = 'mqtt://hub:1885'").unwrap();
-    assert!(matches!(external.broker, BrokerChoice::External(address) if address.to_string() == "hub:1885"));
+    assert!(matches!(external.broker, BrokerChoice::External(address, _) if address.to_string() == "hub:1885"));
 }
 
 #[test]
@@ -49,21 +49,34 @@ fn open_doors_are_said() {
 }
 
 #[test]
+fn with_accounts_the_doors_are_open_to_those_who_have_one() {
+    let hash = syncslate_broker::accounts::hash(b"secret").unwrap();
+    let file = format!("[accounts.anna]\nrole = 'operator'\nhash = '{hash}'\n");
+    let settings = load(&[], &file).unwrap();
+    assert_eq!(settings.broker, BrokerChoice::Embedded(Ports::plain("0.0.0.0:1883".parse().unwrap())));
+    assert_eq!(settings.http, "0.0.0.0:8080".parse().unwrap());
+    assert!(settings.open_doors().is_empty());
+    let settings = load(&["--mqtt", "127.0.0.1:1", "--http", "127.0.0.1:2"], &file).unwrap();
+    assert_eq!(settings.broker, BrokerChoice::Embedded(Ports::plain("127.0.0.1:1".parse().unwrap())));
+    assert_eq!(settings.http, "127.0.0.1:2".parse().unwrap());
+}
+
+#[test]
 fn each_wrong_setting_is_refused_with_its_message() {
     let hint = "\n\nhint: `--help` and the example settings in the guide name every key";
-    let table: [(&[&str], &str, &str); 14] = [
+    let table: [(&[&str], &str, &str); 15] = [
         (
             &[],
             "[mqtt]\nport = 1",
             &format!(
-                "the settings file s.toml is wrong: TOML parse error at line 2, column 1\n  |\n2 | port = 1\n  | ^^^^\nunknown field `port`, expected one of `listen`, `external`, `prefix`{hint}"
+                "the settings file s.toml is wrong: TOML parse error at line 2, column 1\n  |\n2 | port = 1\n  | ^^^^\nunknown field `port`, expected one of `listen`, `tls`, `websocket`, `origins`, `external`, `user`, `password_file`, `ca`, `prefix`{hint}"
             ),
         ),
         (
             &[],
             "[broker]",
             &format!(
-                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `takes`, `download`, `state`{hint}"
+                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `state`{hint}"
             ),
         ),
         (
@@ -93,7 +106,12 @@ fn each_wrong_setting_is_refused_with_its_message() {
         (
             &["--mqtt", "127.0.0.1:1"],
             "[mqtt]\nexternal = 'hub'",
-            "`mqtt.external` names another broker, so there is none to listen by --mqtt or `mqtt.listen`\n\nhint: leave one of them out",
+            "`mqtt.external` names another broker, so there is none to listen by --mqtt, `mqtt.listen`, `mqtt.tls` or `mqtt.websocket`\n\nhint: leave one of them out",
+        ),
+        (
+            &[],
+            "[mqtt]\nuser = 'me'",
+            "`mqtt.user`, `mqtt.password_file` and `mqtt.ca` are for another broker: `mqtt.external` is not set\n\nhint: who may come in to the broker here stands in `[accounts]`, its certificate in `[mqtt.tls]`",
         ),
         (
             &["--segment-s", "0"],
@@ -136,12 +154,16 @@ fn the_shipped_example_is_the_defaults() {
 
 #[test]
 fn the_shipped_example_shows_every_key() {
-    for section in keys("") {
-        let (_, text) = EXAMPLE.split_once(&format!("\n[{section}]\n")).unwrap();
+    for section in keys("").into_iter().chain(["mqtt.tls".into(), "accounts.cam1".into()]) {
+        if section == "accounts" {
+            continue;
+        }
+        let headed = EXAMPLE.split_once(&format!("\n[{section}]\n"));
+        let (_, text) = headed.or_else(|| EXAMPLE.split_once(&format!("\n# [{section}]\n"))).unwrap();
         let text = text.split("\n[").next().unwrap();
         for key in keys(&format!("[{section}]\n")) {
             let shown = text.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
-            assert!(shown, "[{section}] lacks `{key}`");
+            assert!(shown || EXAMPLE.contains(&format!("# [{section}.{key}]")), "[{section}] lacks `{key}`");
         }
     }
 }

@@ -22,9 +22,9 @@ pub struct Ear(Process);
 
 impl Ear {
     /// Listens at `port`; what is retained comes first.
-    pub fn open(port: u16) -> Self {
+    pub fn open(port: u16, args: &[String]) -> Self {
         let mut sub = command("mosquitto_sub");
-        sub.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-F", "%t\t%p", "-t", "#"]);
+        sub.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-F", "%t\t%p", "-t", "#"]).args(args);
         Self(Process::start(sub))
     }
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::judge::Footage;
 use crate::mqtt::{Ear, publish};
-use crate::process::{Process, command, ours, wait_for};
+use crate::process::{Lines, Process, command, ours, wait_for};
 use crate::proxy::Cable;
 
 /// The fleet.
@@ -23,7 +23,29 @@ pub struct Rig {
     nodes: Vec<RigNode>,
     /// Hears everything.
     pub ear: Ear,
-    _broker: Option<Process>,
+    setup: Setup,
+}
+
+/// What is not as it is by default.
+#[derive(Debug)]
+pub struct Setup {
+    /// The controller's settings file.
+    pub settings: String,
+    /// The controller's address for its broker; `None` when it uses another one.
+    pub listen: Option<&'static str>,
+    /// Arguments of every Mosquitto client: an account.
+    pub clients: Vec<String>,
+    /// The other broker, and its port for clients without TLS.
+    pub broker: Option<(Process, u16)>,
+    /// The TLS port that the nodes go to; 0 for the one that the controller says.
+    pub tls: Option<u16>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let listen = Some("127.0.0.1:0");
+        Self { settings: String::new(), listen, clients: Vec::new(), broker: None, tls: None }
+    }
 }
 
 /// A node of the fleet.
@@ -48,28 +70,30 @@ fn address(i: usize) -> Ipv4Addr {
 impl Rig {
     /// A controller alone, with segments of 5 s.
     pub fn new() -> Self {
-        Self::with_controller(&["--mqtt", "127.0.0.1:0"], None)
+        Self::set_up(Setup::default())
     }
 
-    /// The same on another broker that listens at `port`.
-    pub fn on_broker(broker: Process, port: u16) -> Self {
-        let settings = format!("[mqtt]\nexternal = \"mqtt://127.0.0.1:{port}\"\n");
-        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
-        std::fs::write(file.path(), settings).unwrap();
-        Self::with_controller(&["--config", &file.path().display().to_string()], Some(broker))
-    }
-
-    fn with_controller(args: &[&str], broker: Option<Process>) -> Self {
+    /// A controller that is set up like this.
+    pub fn set_up(mut setup: Setup) -> Self {
         let folder = TempDir::new().unwrap();
-        let (controller, mqtt, http) = start_controller(folder.path(), args);
-        let ear = hear(mqtt);
-        Self { folder, controller: Some(controller), mqtt, http, nodes: Vec::new(), ear, _broker: broker }
+        let (controller, mqtt, http) = start_controller(folder.path(), &setup, setup.listen);
+        if setup.tls == Some(0) {
+            setup.tls = Some(port_after(&controller, "MQTT over TLS at "));
+        }
+        Self::around(folder, Some(controller), mqtt, http, setup)
+    }
+
+    /// A rig around a controller that the test itself runs.
+    pub fn around(folder: TempDir, controller: Option<Process>, mqtt: u16, http: u16, setup: Setup) -> Self {
+        let mqtt = setup.broker.as_ref().map_or(mqtt, |(_, port)| *port);
+        let ear = hear(mqtt, &setup.clients);
+        Self { folder, controller, mqtt, http, nodes: Vec::new(), ear, setup }
     }
 
     /// Adds a node whose camera has these options; it is not started yet.
     pub fn node(mut self, options: &str) -> Self {
         let ip = address(self.nodes.len() + 1);
-        let (camera, cable) = (format!("test:{options}"), Cable::to(self.mqtt));
+        let (camera, cable) = (format!("test:{options}"), Cable::to(self.setup.tls.unwrap_or(self.mqtt)));
         let picture = ["640", "360", "1M"];
         self.nodes.push(RigNode { ip, camera, picture, settings: String::new(), process: None, cable });
         self
@@ -115,14 +139,9 @@ impl Rig {
         let node = &mut self.nodes[i - 1];
         std::fs::write(&settings, &node.settings).unwrap();
         let mut program = command(ours("syncslate-node"));
-        program.args([
-            "--ip",
-            &node.ip.to_string(),
-            "--name",
-            &format!("cam{i}"),
-            "--broker",
-            &node.cable.addr().to_string(),
-        ]);
+        let scheme = if self.setup.tls.is_some() { "mqtts://" } else { "" };
+        let broker = format!("{scheme}{}", node.cable.addr());
+        program.args(["--ip", &node.ip.to_string(), "--name", &format!("cam{i}"), "--broker", &broker]);
         let [width, height, bitrate] = node.picture;
         program.args(["--camera", &node.camera, "--fps", "30"]);
         program.args(["--width", width, "--height", height, "--bitrate", bitrate]);
@@ -149,9 +168,15 @@ impl Rig {
     pub fn ask_with(&self, word: &str, payload: impl AsRef<[u8]>, extra: &[&str]) -> Value {
         let answers = || self.ear.all().into_iter().filter(|h| h.topic == "cmd/result" && h.json["cmd"] == word);
         let before = answers().count();
-        publish(self.mqtt, &format!("cmd/{word}"), payload.as_ref(), extra);
+        self.publish(&format!("cmd/{word}"), payload.as_ref(), extra);
         wait_for(&format!("the answer to {word}"), || answers().count() > before);
         answers().nth(before).unwrap().json
+    }
+
+    /// Publishes with QoS 1.
+    pub fn publish(&self, topic: &str, payload: &[u8], extra: &[&str]) {
+        let extra: Vec<&str> = self.setup.clients.iter().map(String::as_str).chain(extra.iter().copied()).collect();
+        publish(self.mqtt, topic, payload, &extra);
     }
 
     /// Rolls a take; gives `take/current`.
@@ -214,10 +239,29 @@ impl Rig {
     /// Starts the controller again at the same ports.
     pub fn restart_controller(&mut self) {
         let mqtt = format!("127.0.0.1:{}", self.mqtt);
-        let (controller, _, http) = start_controller(self.folder.path(), &["--mqtt", &mqtt]);
+        let listen = self.setup.listen.is_some().then_some(mqtt.as_str());
+        let (controller, _, http) = start_controller(self.folder.path(), &self.setup, listen);
         self.controller = Some(controller);
         self.http = http;
-        self.ear = hear(self.mqtt);
+        self.ear = hear(self.mqtt, &self.setup.clients);
+    }
+
+    /// The controller's log.
+    ///
+    /// # Panics
+    /// When the test itself runs the controller.
+    pub fn log(&self) -> Lines {
+        self.controller.as_ref().unwrap().log.clone()
+    }
+
+    /// The controller's settings file.
+    pub fn settings(&self) -> PathBuf {
+        self.folder.path().join("controller.toml")
+    }
+
+    /// Where the controller remembers the take.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
     }
 
     /// The controller.
@@ -233,25 +277,32 @@ impl Default for Rig {
 }
 
 /// An ear that has heard the controller's first words.
-fn hear(port: u16) -> Ear {
-    let ear = Ear::open(port);
+fn hear(port: u16, args: &[String]) -> Ear {
+    let ear = Ear::open(port, args);
     ear.wait("the controller's first words", "take/current", |_| Some(()));
     ear
 }
 
-fn start_controller(folder: &Path, args: &[&str]) -> (Process, u16, u16) {
+fn start_controller(folder: &Path, setup: &Setup, listen: Option<&str>) -> (Process, u16, u16) {
+    let settings = folder.join("controller.toml");
+    std::fs::write(&settings, &setup.settings).unwrap();
     let mut program = command(ours("syncslate-controller"));
-    program.args(["--http", "127.0.0.1:0", "--segment-s", "5"]).args(args);
+    program.args(["--http", "127.0.0.1:0", "--segment-s", "5"]).arg("--config").arg(settings);
+    if let Some(listen) = listen {
+        program.args(["--mqtt", listen]);
+    }
     program.arg("--downloads").arg(folder.join("video_downloads")).arg("--state").arg(folder.join("state"));
     program.arg("--source").arg(folder.join("nodes").join("{ip}/"));
     let process = Process::start(program);
-    let port_after = |text: &'static str| {
-        process.log.wait(text, |line| {
-            let rest = line.split_once(text)?.1;
-            let address = rest.split([',', ' ', '/']).next()?;
-            address.rsplit_once(':')?.1.parse().ok()
-        })
-    };
-    let (http, mqtt) = (port_after("the page is at http://"), port_after("MQTT at "));
+    let (http, mqtt) = (port_after(&process, "the page is at http://"), port_after(&process, "MQTT at "));
     (process, mqtt, http)
+}
+
+/// The port of the address that the controller's log says after `text`.
+fn port_after(process: &Process, text: &'static str) -> u16 {
+    process.log.wait(text, |line| {
+        let rest = line.split_once(text)?.1;
+        let address = rest.trim_start_matches("mqtts://").split([',', ' ', '/']).next()?;
+        address.rsplit_once(':')?.1.parse().ok()
+    })
 }

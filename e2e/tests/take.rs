@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use syncslate_e2e::judge::Footage;
 use syncslate_e2e::mqtt::publish;
-use syncslate_e2e::process::{Process, command, wait_for};
+use syncslate_e2e::process::wait_for;
 use syncslate_e2e::rig::Rig;
 use syncslate_shared::time::Wall;
 
@@ -228,22 +228,4 @@ fn every_wrong_command_is_answered_and_changes_nothing() {
     // Nothing of the retained command stayed for those who come later.
     publish(rig.mqtt, "cmd/result", b"{\"cmd\":\"sentinel\"}", &[]);
     assert!(!rig.ear.all().iter().any(|h| h.topic == "take/current" && h.json["take"] == "A02"));
-}
-
-#[test]
-fn another_broker_carries_a_take_as_well() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    // Debian puts it where only root looks.
-    let mut mosquitto = command("/usr/sbin/mosquitto");
-    mosquitto.args(["-p", &port.to_string()]);
-    let mosquitto = Process::start(mosquitto);
-    wait_for("Mosquitto", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    let rig = Rig::on_broker(mosquitto, port).node("phase_ms=5").node("phase_ms=19").up("armed");
-    rig.roll("elsewhere");
-    rig.recorded(1, 60);
-    rig.recorded(2, 60);
-    let idle = rig.cut();
-    for i in 1..=2 {
-        rig.finished(i, &idle).expect_whole(time(&idle["t1"]));
-    }
 }

@@ -111,6 +111,7 @@ impl Node {
         let store = Store::start(settings.videos.clone(), identity, store_tell).map_err(Failure::new)?;
         let (link, links) = Link::open(LinkSettings {
             broker: settings.broker.clone(),
+            access: settings.access.clone(),
             client: format!("syncslate-node-{ip}"),
             prefix: settings.prefix.clone(),
             subscriptions: vec!["take/+".into(), format!("status/{ip}")],

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use serde::Deserialize;
+use syncslate_shared::access::{Access, Keys};
 use syncslate_shared::protocol::GOP_MS;
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::{Bitrate, BrokerAddress};
@@ -25,7 +26,7 @@ pub struct Cli {
     /// Settings file (TOML)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The broker, which is the Control Pi [default: 127.0.0.1:1883]
+    /// The broker, which is the Control Pi; mqtts://HOST:PORT for TLS [default: 127.0.0.1:1883]
     #[arg(long, value_name = "HOST:PORT")]
     pub broker: Option<BrokerAddress>,
     /// The address this node is known by [default: the one its connection to the broker comes from]
@@ -79,6 +80,9 @@ struct SettingsFile {
 #[serde(deny_unknown_fields, default)]
 struct MqttFile {
     broker: Option<BrokerAddress>,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    ca: Option<PathBuf>,
     prefix: Option<String>,
 }
 
@@ -121,6 +125,8 @@ enum EncoderWord {
 pub struct Settings {
     /// The broker.
     pub broker: BrokerAddress,
+    /// How it lets this node in.
+    pub access: Access,
     /// Put before all topics.
     pub prefix: String,
     /// The address to be known by; `None` for the one the connection comes from.
@@ -175,10 +181,12 @@ impl Settings {
             },
         };
         let ring = range("capture.ring_s", file.capture.ring_s.unwrap_or(4.0), 1.0, 60.0)?;
-        let local = BrokerAddress { host: "127.0.0.1".into(), port: 1883 };
+        let MqttFile { broker, user, password_file, ca, prefix } = file.mqtt;
+        let broker = cli.broker.clone().or(broker).unwrap_or_else(|| BrokerAddress::plain("127.0.0.1", 1883));
         Ok(Self {
-            broker: cli.broker.clone().or(file.mqtt.broker).unwrap_or(local),
-            prefix: file.mqtt.prefix.unwrap_or_default(),
+            access: Access::read(&broker, Keys { user, password_file, ca })?,
+            broker,
+            prefix: prefix.unwrap_or_default(),
             ip: cli.ip.or(file.ip),
             name: cli.name.clone().or(file.name),
             videos: cli.videos.clone().or(file.videos).unwrap_or_else(|| "videos".into()),

@@ -1,9 +1,10 @@
 //! What the controller and the nodes share: the public contract in code.
 //!
 //! Modules in reading order: names and takes first, then the topics and payloads that carry them, the files
-//! they end up in, and time. Those are pure: no file, no socket, no clock. [`link`], [`child`] and [`report`]
-//! are the three that touch the world.
+//! they end up in, and time. Those are pure: no file, no socket, no clock. [`access`], [`link`], [`child`] and [`report`]
+//! are the four that touch the world.
 
+pub mod access;
 pub mod child;
 pub mod command;
 pub mod files;
@@ -16,3 +17,4 @@ pub mod settings;
 pub mod take;
 pub mod time;
 pub mod topic;
+mod tunnel;

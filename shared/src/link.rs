@@ -10,12 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::{AsyncClient, Event, EventLoop, LastWill, MqttOptions, Outgoing, Packet, QoS, SubscribeFilter};
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions, Outgoing, Packet, QoS,
+    SubscribeFilter, Transport,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::access::Access;
 use crate::settings::BrokerAddress;
 use crate::topic::{Qos, Topic};
+use crate::tunnel::Tunnel;
 
 /// The largest message that is taken in, in bytes: one that is larger ends the connection, so it lies above what a broker passes on.
 const MAX_PACKET: usize = 17 * 1024 * 1024;
@@ -28,12 +33,16 @@ const MAX_WAITING: usize = 256;
 /// Messages under way inside one connection.
 const IN_FLIGHT: usize = 4096;
 const GOODBYE: Duration = Duration::from_secs(1);
+/// The broker closes a connection that was said goodbye to; it has taken the goodbye then, and leaves the last will.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Whom to talk to, as whom, about what.
 #[derive(Clone, Debug)]
 pub struct LinkSettings {
     /// The broker.
     pub broker: BrokerAddress,
+    /// How it lets us in.
+    pub access: Access,
     /// What the client ids begin with.
     pub client: String,
     /// Put before every topic, with a `/` between; empty for none.
@@ -118,6 +127,13 @@ impl Link {
         shared.send(name, Qos::AtLeastOnce, true, Vec::new());
     }
 
+    /// Puts a retained message right that is somebody else's, without a connection not at all: it is not ours to repeat.
+    pub fn correct(&self, topic: &Topic, payload: Vec<u8>) {
+        let mut shared = self.lock();
+        let name = format!("{}{topic}", shared.prefix);
+        shared.send(name, topic.qos(), true, payload);
+    }
+
     /// Says goodbye: what was said is still sent, then the connection ends without the last will. Bounded to a second.
     pub async fn close(self) {
         {
@@ -167,7 +183,10 @@ async fn run(settings: LinkSettings, shared: Arc<Mutex<Shared>>, events: mpsc::S
     let mut said = String::new();
     while !lock().closing {
         attempt += 1;
-        let was_up = Connection::new(&settings, &shared, attempt).serve(&events).await;
+        let was_up = match Connection::new(&settings, &shared, attempt) {
+            Ok(connection) => connection.serve(&events).await,
+            Err(why) => Served::Never(why),
+        };
         lock().client = None;
         if lock().closing || events.is_closed() {
             return;
@@ -203,12 +222,25 @@ struct Connection<'a> {
     shared: &'a Mutex<Shared>,
     client: AsyncClient,
     eventloop: EventLoop,
+    tunnel: Option<Tunnel>,
 }
 
 impl<'a> Connection<'a> {
-    fn new(settings: &'a LinkSettings, shared: &'a Mutex<Shared>, attempt: u64) -> Self {
+    fn new(settings: &'a LinkSettings, shared: &'a Mutex<Shared>, attempt: u64) -> Result<Self, String> {
+        let LinkSettings { broker, access, .. } = settings;
         let id = format!("{}-{}-{attempt}", settings.client, std::process::id());
-        let mut options = MqttOptions::new(id, &settings.broker.host, settings.broker.port);
+        let tunnel = access.trusted.as_deref().map(|trusted| Tunnel::open(broker, trusted)).transpose()?;
+        let mut options = match &tunnel {
+            None => MqttOptions::new(id, &broker.host, broker.port),
+            Some(tunnel) => {
+                let mut options = MqttOptions::new(id, tunnel.socket().to_string_lossy(), 0);
+                options.set_transport(Transport::unix());
+                options
+            }
+        };
+        if let Some(login) = &access.login {
+            options.set_credentials(&login.user, &login.password);
+        }
         options.set_keep_alive(KEEP_ALIVE).set_clean_session(true).set_max_packet_size(MAX_PACKET, MAX_PACKET);
         if let Some((topic, payload)) = &settings.will {
             let prefix = &shared.lock().unwrap_or_else(PoisonError::into_inner).prefix;
@@ -224,7 +256,7 @@ impl<'a> Connection<'a> {
         network.set_tcp_nodelay(true);
         network.set_connection_timeout(5);
         eventloop.set_network_options(network);
-        Self { settings, shared, client, eventloop }
+        Ok(Self { settings, shared, client, eventloop, tunnel })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -244,11 +276,15 @@ impl<'a> Connection<'a> {
                     Some(message) => message,
                     None => continue,
                 },
-                Ok(Event::Outgoing(Outgoing::Disconnect)) => return Served::Up("closed".into()),
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => {
+                    let _ =
+                        tokio::time::timeout(FAREWELL, async { while self.eventloop.poll().await.is_ok() {} }).await;
+                    return Served::Up("closed".into());
+                }
                 Ok(_) if up && self.lock().client.is_none() => return Served::Up("it takes no more messages".into()),
                 Ok(_) => continue,
                 Err(e) => {
-                    let why = crate::report::chain(&e);
+                    let why = self.tunnel.as_ref().and_then(Tunnel::broken).unwrap_or_else(|| reason(&e));
                     return if up { Served::Up(why) } else { Served::Never(why) };
                 }
             };
@@ -292,5 +328,18 @@ impl<'a> Connection<'a> {
             return None;
         }
         Some(LinkEvent::Message { topic, payload: publish.payload, retain: publish.retain })
+    }
+}
+
+/// Why a connection is not there, in words an operator can use.
+fn reason(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+        ) => {
+            "the broker lets in accounts alone: `mqtt.user` and the password in `mqtt.password_file` must be one of its"
+                .into()
+        }
+        error => crate::report::chain(error),
     }
 }

@@ -22,33 +22,47 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     })
 }
 
-/// Where a broker is reached: `host:port`, the port 1883 when it is left out.
+/// Where a broker is reached: `host:port`, with `mqtts://` before it for TLS; the port is 1883 or, with TLS, 8883 when it
+/// is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerAddress {
     /// Name or address.
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Whether it speaks TLS there.
+    pub tls: bool,
+}
+
+impl BrokerAddress {
+    /// One without TLS.
+    pub fn plain(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port, tls: false }
+    }
 }
 
 impl FromStr for BrokerAddress {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.strip_prefix("mqtt://").unwrap_or(text);
+        let (text, tls) = match text.strip_prefix("mqtts://") {
+            Some(rest) => (rest, true),
+            None => (text.strip_prefix("mqtt://").unwrap_or(text), false),
+        };
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().map_err(|_| format!("`{port}` is no port"))?),
-            None => (text, 1883),
+            None => (text, if tls { 8883 } else { 1883 }),
         };
         if host.is_empty() || host.contains(['/', ':', ' ']) {
             return Err(format!("`{text}` is no broker such as 192.168.1.10:1883"));
         }
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self { host: host.to_owned(), port, tls })
     }
 }
 
 impl fmt::Display for BrokerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        let scheme = if self.tls { "mqtts://" } else { "" };
+        write!(f, "{scheme}{}:{}", self.host, self.port)
     }
 }
 
@@ -101,7 +115,8 @@ mod tests {
         let at = |text: &str| text.parse::<BrokerAddress>();
         assert_eq!(at("192.168.1.10").unwrap().to_string(), "192.168.1.10:1883");
         assert_eq!(at("mqtt://ctl:1884").unwrap().to_string(), "ctl:1884");
-        for bad in ["", ":1883", "a:b", "mqtts://x", "a:70000"] {
+        assert_eq!(at("mqtts://ctl").unwrap().to_string(), "mqtts://ctl:8883");
+        for bad in ["", ":1883", "a:b", "http://x", "a:70000", "mqtts://"] {
             assert!(at(bad).is_err(), "{bad}");
         }
     }

@@ -43,7 +43,12 @@ impl Refused {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "method_not_allowed", message }
     }
 
-    /// A page of another site asks.
+    /// Nobody we know asks.
+    pub(super) fn unauthorized(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message: message.into() }
+    }
+
+    /// A page of another site asks, or somebody who may only look.
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, code: "forbidden", message: message.into() }
     }

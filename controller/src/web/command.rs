@@ -47,17 +47,24 @@ fn internal(message: &str) -> Refused {
 /// A page of another site must not start a take behind the operator's back: browsers say where a POST comes from,
 /// and a form of another site cannot send JSON.
 pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Refused> {
+    same_origin(headers)?;
+    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        let kind = kind.to_str().unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(unsupported());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what a page of another site sends.
+pub(super) fn same_origin(headers: &HeaderMap) -> Result<(), Refused> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(origin) = text(header::ORIGIN) {
         let from = origin.split_once("://").map(|(_, host)| host);
         if from.is_none() || from != text(header::HOST) {
             return Err(Refused::forbidden("a page of another site may not send commands"));
-        }
-    }
-    if let Some(kind) = text(header::CONTENT_TYPE) {
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
-            return Err(unsupported());
         }
     }
     Ok(())
@@ -71,27 +78,9 @@ fn unsupported() -> Refused {
 /// The body: empty or a JSON object, of at most [`MAX_COMMAND`] bytes.
 pub(super) async fn read<B: Buf>(
     headers: &HeaderMap,
-    body: impl Stream<Item = Result<B, warp::Error>> + Send,
+    stream: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Vec<u8>, Refused> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > MAX_COMMAND as u64) {
-        return Err(too_large());
-    }
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.next().await {
-        let mut chunk = chunk.map_err(|_| malformed("the body ended before its end"))?;
-        while chunk.has_remaining() {
-            let part = chunk.chunk();
-            bytes.extend_from_slice(part);
-            let length = part.len();
-            chunk.advance(length);
-        }
-        if bytes.len() > MAX_COMMAND {
-            return Err(too_large());
-        }
-    }
-    let bytes = bytes.trim_ascii().to_vec();
+    let bytes = body(headers, stream, MAX_COMMAND).await?.trim_ascii().to_vec();
     if !bytes.is_empty() && !headers.contains_key(header::CONTENT_TYPE) {
         return Err(unsupported());
     }
@@ -102,11 +91,38 @@ pub(super) async fn read<B: Buf>(
     Ok(bytes)
 }
 
+/// The body, of at most `longest` bytes.
+pub(super) async fn body<B: Buf>(
+    headers: &HeaderMap,
+    stream: impl Stream<Item = Result<B, warp::Error>> + Send,
+    longest: usize,
+) -> Result<Vec<u8>, Refused> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > longest as u64) {
+        return Err(too_large(longest));
+    }
+    let mut body = pin!(stream);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let mut chunk = chunk.map_err(|_| malformed("the body ended before its end"))?;
+        while chunk.has_remaining() {
+            let part = chunk.chunk();
+            bytes.extend_from_slice(part);
+            let length = part.len();
+            chunk.advance(length);
+        }
+        if bytes.len() > longest {
+            return Err(too_large(longest));
+        }
+    }
+    Ok(bytes)
+}
+
 fn malformed(message: &str) -> Refused {
     Refused::with(StatusCode::BAD_REQUEST, ErrorCode::Malformed, message)
 }
 
-fn too_large() -> Refused {
-    let message = format!("the body is longer than {MAX_COMMAND} bytes");
+fn too_large(longest: usize) -> Refused {
+    let message = format!("the body is longer than {longest} bytes");
     Refused::with(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::Malformed, message)
 }

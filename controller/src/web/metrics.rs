@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use syncslate_shared::protocol::{DownloadState, NodeState, NodeStatus, TakeState};
 use syncslate_shared::time::Wall;
 
+use crate::embedded::Figures;
 use crate::snapshot::Snapshot;
 
 /// The content type of the text format.
@@ -38,7 +39,7 @@ const NODE_GAUGES: [NodeGauge; 12] = [
 ];
 
 /// All metrics.
-pub(super) fn text(snapshot: &Snapshot, now: Wall) -> String {
+pub(super) fn text(snapshot: &Snapshot, now: Wall, broker: Option<Figures>) -> String {
     let mut out = String::with_capacity(8 * 1024);
     head(&mut out, "build_info", "The version of the controller");
     line(&mut out, "build_info", &[("version", snapshot.version)], 1);
@@ -56,7 +57,38 @@ pub(super) fn text(snapshot: &Snapshot, now: Wall) -> String {
     line(&mut out, "takes_bytes", &[], snapshot.takes.iter().map(|take| take.bytes).sum::<u64>());
     downloads(&mut out, snapshot);
     nodes(&mut out, snapshot);
+    if let Some(figures) = broker {
+        embedded(&mut out, &figures);
+    }
     out
+}
+
+fn embedded(out: &mut String, figures: &Figures) {
+    if let Some(stats) = figures.stats {
+        let gauges = [
+            ("broker_connections", "Clients connected to the broker", stats.connections),
+            ("broker_sessions", "Client ids in use, by clients and by sessions that wait for theirs", stats.sessions),
+            ("broker_retained", "Retained messages", stats.retained),
+        ];
+        for (name, help, value) in gauges {
+            head(out, name, help);
+            line(out, name, &[], value);
+        }
+    }
+    let counters = [
+        (
+            "broker_restarts_total",
+            "Times that a dead or stuck part of the broker was replaced",
+            figures.stats.map_or(0, |s| s.restarts),
+        ),
+        ("broker_denied_total", "Publishes and subscriptions that an account may not do", figures.denied),
+        ("broker_refused_total", "Clients that were not let in", figures.refused),
+        ("broker_slow_total", "Times that a client did not keep up with its messages", figures.slow),
+    ];
+    for (name, help, value) in counters {
+        describe(out, name, help, "counter");
+        line(out, name, &[], value);
+    }
 }
 
 fn downloads(out: &mut String, snapshot: &Snapshot) {
@@ -93,7 +125,11 @@ fn nodes(out: &mut String, snapshot: &Snapshot) {
 }
 
 fn head(out: &mut String, name: &str, help: &str) {
-    let _ = writeln!(out, "# HELP syncslate_{name} {help}.\n# TYPE syncslate_{name} gauge");
+    describe(out, name, help, "gauge");
+}
+
+fn describe(out: &mut String, name: &str, help: &str, kind: &str) {
+    let _ = writeln!(out, "# HELP syncslate_{name} {help}.\n# TYPE syncslate_{name} {kind}");
 }
 
 fn line(out: &mut String, name: &str, labels: &[(&str, &str)], value: impl Display) {

@@ -11,6 +11,7 @@ mod assets;
 mod command;
 mod discard;
 mod live;
+mod login;
 mod media;
 mod metrics;
 mod pages;
@@ -32,6 +33,7 @@ use tokio::sync::watch;
 use warp::Filter as _;
 
 use crate::door::Door;
+use crate::embedded::Figures;
 
 /// How long open connections may go on after the shutdown was asked for.
 const GRACE: Duration = Duration::from_secs(2);
@@ -46,6 +48,13 @@ struct Site {
     clocks: SystemClocks,
     /// Becomes true at the shutdown: the endless streams end themselves, else no connection would ever close.
     closing: watch::Receiver<bool>,
+}
+
+impl Site {
+    /// How the embedded broker is, where there is one.
+    fn figures(&self) -> Option<Figures> {
+        self.door.broker.as_ref().map(|figures| *figures.borrow())
+    }
 }
 
 /// Binds `listen` and gives the address that was bound (port 0 is any free one) and the server itself, which runs as
@@ -67,9 +76,13 @@ pub async fn serve(
 
     let routes = warp::method()
         .and(warp::path::full())
+        .and(warp::addr::remote())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |method, path, headers, body| routes::answer(Arc::clone(&site), method, path, headers, body));
+        .then(move |method, path, from: Option<SocketAddr>, headers, body| {
+            let asked = routes::Asked { method, path, from: from.map(|peer| peer.ip()), headers };
+            routes::answer(Arc::clone(&site), asked, body)
+        });
     let server = warp::serve(routes).incoming(listener).graceful(async move {
         shutdown.await;
         let _ = close.send(true);

@@ -9,6 +9,7 @@ use warp::http::StatusCode;
 
 use super::answer::Refused;
 use super::view::{Library, Operator, TakePage};
+use crate::lock::Visitor;
 use crate::snapshot::{Snapshot, TakeSummary};
 
 macro_rules! template {
@@ -17,12 +18,13 @@ macro_rules! template {
     };
 }
 
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 17] = [
     template!("layout"),
     template!("operator"),
     template!("takes"),
     template!("take"),
     template!("refused"),
+    template!("login"),
     // One element of a list each: rendered here for the first look, and once empty for the script to fill.
     template!("nodes"),
     template!("findings"),
@@ -50,6 +52,10 @@ struct Page<'a, T> {
     title: &'a str,
     assets: &'a str,
     version: &'a str,
+    /// Who looks, when there are accounts.
+    visitor: Option<&'a str>,
+    /// Whether he gives commands.
+    commands: bool,
     /// Which link of the head is where we are.
     here: Here,
     /// Nothing, to render the blank elements from.
@@ -61,7 +67,7 @@ struct Page<'a, T> {
 #[derive(Serialize)]
 struct Blank {}
 
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Here {
     Control,
@@ -74,6 +80,23 @@ struct RefusedPage<'a> {
     status: u16,
     message: &'a str,
 }
+
+#[derive(Serialize)]
+struct LoginPage<'a> {
+    next: &'a str,
+    problem: &'a str,
+}
+
+/// What the head of a page says.
+struct Head<'a> {
+    title: &'a str,
+    here: Here,
+    version: &'a str,
+    visitor: &'a Visitor,
+}
+
+/// Whoever sees a page that shows nothing.
+const STRANGER: Visitor = Visitor { name: None, commands: false };
 
 impl Pages {
     /// Reads the embedded templates.
@@ -88,36 +111,40 @@ impl Pages {
     }
 
     /// `/`
-    pub(super) fn operator(&self, snapshot: &Snapshot, now: Wall) -> Result<String, Refused> {
-        self.render("operator", "Control", Here::Control, snapshot.version, Operator::of(snapshot, now))
+    pub(super) fn operator(&self, visitor: &Visitor, snapshot: &Snapshot, now: Wall) -> Result<String, Refused> {
+        let head = Head { title: "Control", here: Here::Control, version: snapshot.version, visitor };
+        self.render("operator", &head, Operator::of(snapshot, now))
     }
 
     /// `/takes`
-    pub(super) fn takes(&self, snapshot: &Snapshot) -> Result<String, Refused> {
-        self.render("takes", "Takes", Here::Takes, snapshot.version, Library::of(snapshot))
+    pub(super) fn takes(&self, visitor: &Visitor, snapshot: &Snapshot) -> Result<String, Refused> {
+        let head = Head { title: "Takes", here: Here::Takes, version: snapshot.version, visitor };
+        self.render("takes", &head, Library::of(snapshot))
     }
 
     /// `/takes/{take}`
-    pub(super) fn take(&self, snapshot: &Snapshot, take: &TakeSummary) -> Result<String, Refused> {
-        let page = TakePage::of(take, snapshot);
-        self.render("take", take.take.as_str(), Here::Takes, snapshot.version, page)
+    pub(super) fn take(&self, visitor: &Visitor, snapshot: &Snapshot, take: &TakeSummary) -> Result<String, Refused> {
+        let head = Head { title: take.take.as_str(), here: Here::Takes, version: snapshot.version, visitor };
+        self.render("take", &head, TakePage::of(take, snapshot))
+    }
+
+    /// `/login`, and whatever a stranger asks for.
+    pub(super) fn login(&self, next: &str, problem: &str) -> Result<String, Refused> {
+        let head = Head { title: "Log in", here: Here::Nowhere, version: "", visitor: &STRANGER };
+        self.render("login", &head, LoginPage { next, problem })
     }
 
     /// Why there is nothing to be seen.
     pub(super) fn refused(&self, refused: &Refused) -> Result<String, Refused> {
         let body = RefusedPage { status: refused.status.as_u16(), message: &refused.message };
-        self.render("refused", "Not here", Here::Nowhere, "", body)
+        let head = Head { title: "Not here", here: Here::Nowhere, version: "", visitor: &STRANGER };
+        self.render("refused", &head, body)
     }
 
-    fn render<T: Serialize>(
-        &self,
-        template: &str,
-        title: &str,
-        here: Here,
-        version: &str,
-        body: T,
-    ) -> Result<String, Refused> {
-        let page = Page { title, assets: &self.assets, version, here, blank: Blank {}, body };
+    fn render<T: Serialize>(&self, template: &str, head: &Head<'_>, body: T) -> Result<String, Refused> {
+        let Head { title, here, version, visitor: Visitor { name, commands } } = head;
+        let (visitor, commands, assets) = (name.as_deref(), *commands, self.assets.as_str());
+        let page = Page { title, assets, version, visitor, commands, here: *here, blank: Blank {}, body };
         self.templates.render(template, &page).map_err(|error| {
             tracing::error!(%error, template, "a page cannot be rendered");
             let status = StatusCode::INTERNAL_SERVER_ERROR;

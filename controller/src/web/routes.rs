@@ -1,5 +1,6 @@
 //! Which address does what: the one table of routes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use syncslate_shared::take::TakeName;
@@ -10,37 +11,72 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, command, discard, live, media, metrics, tar};
+use super::{Site, api, command, discard, live, login, media, metrics, tar};
+use crate::lock::Visitor;
 use crate::snapshot::TakeSummary;
+
+/// A request but for its body.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) path: FullPath,
+    /// Who asks.
+    pub(super) from: Option<IpAddr>,
+    pub(super) headers: HeaderMap,
+}
 
 /// Answers a request; a refusal becomes a page for browsers and JSON for programs.
 pub(super) async fn answer<B: Buf>(
     site: Arc<Site>,
-    method: Method,
-    path: FullPath,
-    headers: HeaderMap,
+    asked: Asked,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Response {
-    let path = path.as_str();
-    let outcome = if method == Method::POST {
-        post(&site, path, &headers, body).await
-    } else if method == Method::GET || method == Method::HEAD {
-        // hyper leaves the body out of the answer to HEAD.
-        get(&site, path, &headers).await
-    } else {
-        Err(Refused::method("GET or POST"))
-    };
-    secured(outcome.unwrap_or_else(|refused| refusal(&site, path, &headers, &refused)))
+    let outcome = admit(&site, &asked, body).await;
+    let refuse = |refused| refusal(&site, asked.path.as_str(), &asked.headers, &refused);
+    secured(outcome.unwrap_or_else(refuse))
 }
 
-async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap) -> Result<Response, Refused> {
+/// The one place where it is decided who may do what.
+async fn admit<B: Buf>(
+    site: &Arc<Site>,
+    asked: &Asked,
+    body: impl Stream<Item = Result<B, warp::Error>> + Send,
+) -> Result<Response, Refused> {
+    let Asked { method, path, from, headers } = asked;
+    let path = path.as_str();
+    let (reads, changes) = (method == Method::GET || method == Method::HEAD, method == Method::POST);
+    if changes && path == "/login" {
+        return login::enter(site, *from, headers, body).await;
+    }
+    let visitor = login::visitor(&site.door.lock, *from, headers, site.clocks.wall()).await;
+    let visitor = match visitor {
+        Some(visitor) => visitor,
+        None if reads && login::is_public(path) => Visitor { name: None, commands: false },
+        None => return Err(login::unknown()),
+    };
+    if changes && path == "/logout" {
+        login::leave(headers)
+    } else if changes && !visitor.commands {
+        Err(Refused::forbidden("this account looks on: it gives no commands"))
+    } else if changes {
+        post(site, path, headers, body).await
+    } else if reads {
+        // hyper leaves the body out of the answer to HEAD.
+        get(site, path, headers, &visitor).await
+    } else {
+        Err(Refused::method("GET or POST"))
+    }
+}
+
+async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visitor) -> Result<Response, Refused> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let snapshot = Arc::clone(&site.door.snapshot.borrow());
     let now = site.clocks.wall();
     match segments.as_slice() {
-        [""] => html(site.pages.operator(&snapshot, now)?),
-        ["takes"] => html(site.pages.takes(&snapshot)?),
-        ["takes", take] => html(site.pages.take(&snapshot, known(&snapshot.takes, take)?)?),
+        [""] => html(site.pages.operator(visitor, &snapshot, now)?),
+        ["login"] => html(site.pages.login("/", "")?),
+        ["takes"] => html(site.pages.takes(visitor, &snapshot)?),
+        ["takes", take] => html(site.pages.take(visitor, &snapshot, known(&snapshot.takes, take)?)?),
         ["live"] => Ok(live::view(site)),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
@@ -53,7 +89,7 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap) -> Result<Respon
             tar::send(&site.door.downloads, known(&snapshot.takes, name.as_str())?).await
         }
         ["healthz"] => Ok(text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")),
-        ["metrics"] => Ok(text(StatusCode::OK, metrics::TYPE, metrics::text(&snapshot, now))),
+        ["metrics"] => Ok(text(StatusCode::OK, metrics::TYPE, metrics::text(&snapshot, now, site.figures()))),
         ["assets", hash, name] => site.assets.send(hash, name),
         _ => Err(nothing_there()),
     }
@@ -97,7 +133,11 @@ fn known<'a>(takes: &'a [TakeSummary], name: &str) -> Result<&'a TakeSummary, Re
 fn refusal(site: &Site, path: &str, headers: &HeaderMap, refused: &Refused) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let browser = accepts.contains("text/html") && !path.starts_with("/api/");
-    let mut response = match site.pages.refused(refused) {
+    let page = match refused.status {
+        StatusCode::UNAUTHORIZED => site.pages.login(path, ""),
+        _ => site.pages.refused(refused),
+    };
+    let mut response = match page {
         Ok(page) if browser => text(refused.status, "text/html; charset=utf-8", page).into_response(),
         _ => refused.json(),
     };

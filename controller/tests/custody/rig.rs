@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use syncslate_controller::ledger::{Custody, Ledger};
+use syncslate_shared::access::Access;
 use syncslate_shared::child::{Child, Program};
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::topic::Topic;
@@ -80,6 +81,7 @@ impl Rig {
         );
         fs::write(root.join("settings.toml"), text).unwrap();
         let (link, heard) = Link::open(LinkSettings {
+            access: Access::default(),
             broker: format!("127.0.0.1:{mqtt}").parse().unwrap(),
             client: "nodes".into(),
             prefix: String::new(),

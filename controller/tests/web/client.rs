@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use syncslate_controller::door::Door;
+use syncslate_controller::lock::Lock;
 use syncslate_controller::snapshot::Snapshot;
 use syncslate_controller::web;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -37,7 +39,16 @@ impl Site {
     }
 
     pub(crate) async fn with_downloads(snapshot: Snapshot, downloads: &Path) -> Self {
-        let (door, stage) = stage::door(snapshot, downloads);
+        Self::behind(stage::door(snapshot, downloads)).await
+    }
+
+    /// One that wants accounts.
+    pub(crate) async fn with_lock(snapshot: Snapshot, lock: Lock) -> Self {
+        let (door, stage) = stage::door(snapshot, Path::new("."));
+        Self::behind((Door { lock, ..door }, stage)).await
+    }
+
+    async fn behind((door, stage): (Door, Stage)) -> Self {
         let (shutdown, end) = oneshot::channel();
         let listen = "127.0.0.1:0".parse().unwrap();
         let (at, server) = web::serve(listen, door, async { drop(end.await) }).await.unwrap();

@@ -3,6 +3,7 @@
 
 mod client;
 mod commands;
+mod login;
 mod media;
 mod pages;
 mod programs;

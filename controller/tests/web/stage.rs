@@ -3,7 +3,10 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use syncslate_broker::Gate;
+use syncslate_broker::accounts::Accounts;
 use syncslate_controller::door::{Door, Request};
+use syncslate_controller::lock::Lock;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::protocol::{
@@ -175,6 +178,13 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
     let (send, requests) = mpsc::channel(8);
     let (show, shown) = watch::channel(Arc::new(snapshot));
     let news = broadcast::Sender::new(4);
-    let door = Door { requests: send, snapshot: shown, news: news.clone(), downloads: downloads.to_owned() };
+    let door = Door {
+        requests: send,
+        snapshot: shown,
+        news: news.clone(),
+        downloads: downloads.to_owned(),
+        lock: Lock::new(Gate::new(Accounts::default()), [0; 32]),
+        broker: None,
+    };
     (door, Stage { requests, snapshot: show, news })
 }

@@ -32,13 +32,14 @@ pub mod run;
 pub mod secret;
 pub mod settings;
 pub mod shelf;
-pub mod size;
 pub mod snapshot;
 pub mod store;
 pub mod takes;
 pub mod trash;
 pub mod wanted;
 pub mod web;
+
+pub use syncslate_shared::size;
 
 #[cfg(test)]
 mod kit;

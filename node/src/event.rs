@@ -1,14 +1,14 @@
 //! All that can happen to a node, and all that it can do about it. Pure.
 
 use syncslate_shared::link::LinkEvent;
-use syncslate_shared::manifest::Gap;
+use syncslate_shared::manifest::{Gap, Pause};
 use syncslate_shared::protocol::ClockReading;
 use syncslate_shared::protocol::Take;
 use syncslate_shared::take::{Mark, TakeId};
 use syncslate_shared::time::Wall;
 
 use crate::camera::{AccessUnit, CameraEvent};
-use crate::probe::Readings;
+use crate::probe::Reading;
 
 /// Everything that the node's loop hears.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub enum Event {
     /// From the disk.
     Store(StoreEvent),
     /// From the machine's instruments.
-    Readings(Readings),
+    Reading(Reading),
     /// Time passed.
     Tick,
     /// Somebody asked the program to end.
@@ -46,12 +46,12 @@ pub enum StoreCommand {
     /// Begin a take's files, or go on with them; answered by [`StoreEvent::Opened`].
     Open(Take),
     /// Finish all takes in the folder that a crash or a power cut left unfinished, but for this one, which goes on;
-    /// `ended` is the take that the controller last spoke of, whose T1 is known.
+    /// `ended` are those whose T1 is known.
     Recover {
         /// The take that is being recorded now.
         rolling: Option<TakeId>,
-        /// The last take, when it has ended.
-        ended: Option<Take>,
+        /// Takes that have ended, as far as they are known.
+        ended: Vec<Take>,
     },
     /// Begin the next segment with the picture that follows.
     Segment,
@@ -68,6 +68,8 @@ pub enum StoreCommand {
         /// All of them.
         marks: Vec<Mark>,
     },
+    /// Close the segment and say why nothing is kept until the next one begins.
+    Pause(Pause),
     /// Take away what was kept at or after T1: STOP was heard late.
     CutBack(Wall),
     /// Close all files of the take.
@@ -98,9 +100,18 @@ pub enum StoreEvent {
     },
     /// Something could not be written; pictures are passed over until the next segment begins.
     Failed {
+        /// A word for programs: `disk_full`, `disk_read_only`, `disk_slow`, `disk_error`.
+        code: &'static str,
         /// What and why.
         message: String,
         /// The exposure of the last picture that is safely in its file.
         last: Option<Wall>,
+    },
+    /// The files of a take that has ended could not be closed; [`StoreCommand::Recover`] does it later.
+    Unfinished {
+        /// A word for programs, as above.
+        code: &'static str,
+        /// What and why.
+        message: String,
     },
 }

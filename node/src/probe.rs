@@ -5,33 +5,86 @@ use std::time::Duration;
 
 use syncslate_shared::child::Program;
 use syncslate_shared::protocol::ClockReading;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// No instrument may take longer.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// One round of readings.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Readings {
+/// How often the machine is read, and how often its clock.
+const EVERY: Duration = Duration::from_secs(1);
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
+
+/// What an instrument shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
     /// The clock against its source.
-    pub clock: Option<ClockReading>,
+    Clock(Option<ClockReading>),
+    /// The machine.
+    Machine(Machine),
+}
+
+/// One round of readings of the machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Machine {
     /// Free bytes for this program where the videos lie.
     pub free_bytes: Option<u64>,
     /// Temperature of the processor in °C.
     pub temp_c: Option<f64>,
-    /// Whether the processor is slowed down now.
-    pub throttled: Option<bool>,
+    /// What the firmware says of power and heat.
+    pub power: Option<Power>,
 }
 
-/// Reads all instruments.
-pub async fn read(videos: PathBuf) -> Readings {
-    Readings {
-        clock: read_clock().await,
+/// What the Pi's firmware says of power and heat, now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Power {
+    /// The supply gives less than 4.63 V.
+    pub under_voltage: bool,
+    /// The processor is slowed down, for whatever reason.
+    pub slowed: bool,
+}
+
+/// Instruments that are read for as long as this lives.
+#[derive(Debug)]
+pub struct Probes([JoinHandle<()>; 2]);
+
+impl Probes {
+    /// Starts reading; each reading goes to `tell`. Within a tokio runtime.
+    pub fn start(videos: PathBuf, tell: mpsc::Sender<Reading>) -> Self {
+        let clock = tokio::spawn(for_ever(CLOCK_EVERY, tell.clone(), || async { Reading::Clock(read_clock().await) }));
+        let machine = tokio::spawn(for_ever(EVERY, tell, move || read_machine(videos.clone())));
+        Self([clock, machine])
+    }
+}
+
+impl Drop for Probes {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn for_ever<F: Future<Output = Reading>>(every: Duration, tell: mpsc::Sender<Reading>, read: impl Fn() -> F) {
+    let mut every = interval(every);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if tell.send(read().await).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A disk that hangs holds up a thread of its own.
+async fn read_machine(videos: PathBuf) -> Reading {
+    let read = move || Machine {
         free_bytes: rustix::fs::statvfs(&videos).ok().map(|s| s.f_bavail.saturating_mul(s.f_frsize)),
         temp_c: read_number("/sys/class/thermal/thermal_zone0/temp").map(|milli| milli / 1000.0),
-        throttled: std::fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled")
+        power: std::fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled")
             .ok()
             .and_then(|text| parse_throttled(&text)),
-    }
+    };
+    Reading::Machine(tokio::task::spawn_blocking(read).await.unwrap_or_default())
 }
 
 fn read_number(path: impl AsRef<Path>) -> Option<f64> {
@@ -39,10 +92,10 @@ fn read_number(path: impl AsRef<Path>) -> Option<f64> {
 }
 
 /// The Pi firmware's word: bits 0 to 3 are under-voltage, capped frequency, throttled and soft temperature limit, all of now.
-fn parse_throttled(text: &str) -> Option<bool> {
+fn parse_throttled(text: &str) -> Option<Power> {
     let text = text.trim();
     let word = u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()?;
-    Some(word & 0xf != 0)
+    Some(Power { under_voltage: word & 1 != 0, slowed: word & 0xe != 0 })
 }
 
 async fn read_clock() -> Option<ClockReading> {
@@ -106,17 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn only_what_throttles_now_counts() {
-        assert_eq!(parse_throttled("0x0\n"), Some(false));
-        assert_eq!(parse_throttled("50005"), Some(true));
-        assert_eq!(parse_throttled("0x50000"), Some(false));
+    fn only_what_is_wrong_now_counts() {
+        let power = |under_voltage, slowed| Some(Power { under_voltage, slowed });
+        assert_eq!(parse_throttled("0x0\n"), power(false, false));
+        assert_eq!(parse_throttled("50005"), power(true, true));
+        assert_eq!(parse_throttled("0x50008"), power(false, true));
+        assert_eq!(parse_throttled("0x50000"), power(false, false));
         assert_eq!(parse_throttled("no"), None);
     }
 
     #[tokio::test]
     async fn a_machine_without_instruments_says_so() {
-        let readings = read("/".into()).await;
-        assert!(readings.free_bytes.is_some());
-        assert_eq!(read("/no/such/folder".into()).await.free_bytes, None);
+        let free = |reading| match reading {
+            Reading::Machine(machine) => machine.free_bytes,
+            Reading::Clock(_) => panic!("the machine was asked"),
+        };
+        assert!(free(read_machine("/".into()).await).is_some());
+        assert_eq!(free(read_machine("/no/such/folder".into()).await), None);
     }
 }

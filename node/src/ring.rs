@@ -108,12 +108,19 @@ impl Ring {
         self.next_seq
     }
 
-    /// Seconds of unbroken footage that are held, counted from its first exposure to its last.
+    /// The slots since camera or encoder began last; none while a new beginning is awaited.
+    fn run(&self) -> impl Iterator<Item = &Slot> {
+        let begin = self.slots.iter().rposition(|s| s.broken.is_some()).unwrap_or(0);
+        self.slots.iter().skip(if self.awaiting_key { self.slots.len() } else { begin })
+    }
+
+    /// Seconds of unbroken footage that are held: by exposure and by arrival, whichever is less, so that a clock that
+    /// was set does not make the ring reach back further than it does.
     pub fn held_s(&self) -> f64 {
-        let run = self.slots.iter().rposition(|s| s.broken.is_some()).unwrap_or(0);
-        match (self.slots.get(run), self.slots.back()) {
-            (Some(first), Some(last)) if !self.awaiting_key => {
-                (last.unit.time.since_us(first.unit.time) as f64 / 1e6).max(0.0)
+        match (self.run().next(), self.slots.back()) {
+            (Some(first), Some(last)) => {
+                let exposed = last.unit.time.since_us(first.unit.time) as f64 / 1e6;
+                exposed.min(last.arrived.since(first.arrived).as_secs_f64()).max(0.0)
             }
             _ => 0.0,
         }
@@ -129,10 +136,13 @@ impl Ring {
         }
     }
 
-    /// Bytes a second over what is held; `None` before a second is held.
+    /// Bytes a second over the unbroken footage that is held, by arrival; `None` before a second is held.
     pub fn rate(&self) -> Option<f64> {
-        let held = self.held_s();
-        (held >= 1.0).then(|| self.bytes as f64 / held)
+        let (first, last) = (self.run().next()?, self.slots.back()?);
+        let held = last.arrived.since(first.arrived).as_secs_f64();
+        let bytes: usize = self.run().map(|slot| slot.unit.data.len()).sum();
+        // The last picture's own time has not passed yet.
+        (held >= 1.0).then(|| (bytes - last.unit.data.len()) as f64 / held)
     }
 }
 
@@ -180,7 +190,33 @@ mod tests {
             assert!(ring.held_s() < 4.6, "{} s at {i}", ring.held_s());
         }
         assert!((ring.fps() - 30.0).abs() < 0.01);
-        assert!((ring.rate().unwrap() - 30_000.0).abs() < 1000.0);
+        assert!((ring.rate().unwrap() - 30_000.0).abs() < 1.0, "{:?}", ring.rate());
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_new_run_alone() {
+        let mut ring = Ring::new(Duration::from_secs(4));
+        for i in 0..120 {
+            ring.push(unit(i, i % 15 == 0), at(i));
+        }
+        ring.break_off(Break { cause: "camera_lost", detail: "gone".into() });
+        assert_eq!(ring.rate(), None);
+        for i in 150..187 {
+            let slim = AccessUnit { data: Bytes::from(vec![7; 100]), ..unit(i, i % 15 == 0) };
+            ring.push(slim, at(i));
+        }
+        assert!((ring.rate().unwrap() - 3_000.0).abs() < 1.0, "{:?}", ring.rate());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_does_not_make_it_reach_back_further() {
+        let mut ring = Ring::new(Duration::from_secs(4));
+        for i in 0..90 {
+            let late = if i < 60 { 0 } else { 2_000_000 };
+            let unit = unit(i, i % 15 == 0);
+            ring.push(AccessUnit { time: unit.time.offset_us(late), ..unit }, at(i));
+        }
+        assert!((ring.held_s() - 89.0 / 30.0).abs() < 0.01, "{}", ring.held_s());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::protocol::{
-    self, CameraReport, CurrentTake, Departed, DiskReading, Marks, NodeState, NodeStatus,
+    self, CameraReport, ClockReading, CurrentTake, Departed, DiskReading, Finding, Marks, NodeState, NodeStatus,
 };
 use syncslate_shared::report::Failure;
 use syncslate_shared::time::{Clocks as _, Mono, SystemClocks, Wall};
@@ -16,14 +16,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::camera::CameraSettings;
 use crate::event::{Effect, Event, StoreCommand};
-use crate::probe::{self, Readings};
+use crate::findings::{self, Seen};
+use crate::probe::{Machine, Probes, Reading};
 use crate::session::{Session, SessionSettings};
 use crate::settings::{Settings, own_address};
 use crate::store::{Identity, Store};
 use crate::supervisor::Running;
 
 const TICK: Duration = Duration::from_millis(100);
-const PROBE_EVERY: Duration = Duration::from_secs(5);
 const SAY_ROLLING: Duration = Duration::from_secs(1);
 const SAY_ELSE: Duration = Duration::from_secs(5);
 /// Pictures that may wait for the loop; at 240 a second more than a second.
@@ -91,7 +91,8 @@ struct Node {
     camera_sink: mpsc::Sender<crate::camera::CameraEvent>,
     cameras: mpsc::Receiver<crate::camera::CameraEvent>,
     camera: Option<Running>,
-    readings: Readings,
+    clock: Option<ClockReading>,
+    machine: Machine,
     booted: Wall,
     said: Option<Said>,
 }
@@ -118,7 +119,13 @@ impl Node {
             will: Some((Topic::Status(ip), protocol::write(&Departed::of(ip)))),
         });
         let period = Duration::from_secs_f64(1.0 / settings.camera.fps);
-        let wanted = SessionSettings { arm: settings.arm, ring: settings.ring, pre_roll: settings.pre_roll, period };
+        let wanted = SessionSettings {
+            arm: settings.arm,
+            ring: settings.ring,
+            pre_roll: settings.pre_roll,
+            period,
+            reserve: settings.reserve.0,
+        };
         let (camera_sink, cameras) = mpsc::channel(CAMERA_QUEUE);
         tracing::info!("node {ip} ({name}), footage goes to {}", settings.videos.display());
         Ok(Self {
@@ -137,7 +144,8 @@ impl Node {
             camera_sink,
             cameras,
             camera: None,
-            readings: Readings::default(),
+            clock: None,
+            machine: Machine::default(),
             booted: clocks.wall(),
             said: None,
         })
@@ -146,8 +154,8 @@ impl Node {
     async fn serve(&mut self, quit: &mut mpsc::Receiver<()>) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (probe_tell, mut probes) = mpsc::channel(1);
-        let prober = tokio::spawn(probe_for_ever(self.settings.videos.clone(), probe_tell));
+        let (probe_tell, mut readings) = mpsc::channel(1);
+        let _probes = Probes::start(self.settings.videos.clone(), probe_tell);
         loop {
             let event = tokio::select! {
                 biased;
@@ -155,7 +163,7 @@ impl Node {
                 Some(event) = self.links.recv() => Event::Link(event),
                 Some(event) = self.stores.recv() => Event::Store(event),
                 Some(event) = self.cameras.recv() => Event::Camera(event),
-                Some(readings) = probes.recv() => Event::Readings(readings),
+                Some(reading) = readings.recv() => Event::Reading(reading),
                 _ = tick.tick() => Event::Tick,
             };
             let quitting = matches!(event, Event::Quit);
@@ -164,7 +172,6 @@ impl Node {
                 self.execute(effect);
             }
             if quitting {
-                prober.abort();
                 return;
             }
             self.say_if_due();
@@ -180,11 +187,14 @@ impl Node {
             Event::Link(LinkEvent::Message { topic, payload, .. }) => self.heard(&topic, &payload, now),
             Event::Camera(event) => self.session.on_camera(event, now),
             Event::Store(event) => self.session.on_store(event, now),
-            Event::Readings(readings) => {
-                self.session.on_clock(readings.clock.clone());
-                let clock = readings.clock.clone();
+            Event::Reading(Reading::Clock(clock)) => {
+                self.session.on_clock(clock.clone());
+                self.clock.clone_from(&clock);
                 self.store.know(|identity| identity.clock = clock);
-                self.readings = readings;
+            }
+            Event::Reading(Reading::Machine(machine)) => {
+                self.session.on_free(machine.free_bytes, now);
+                self.machine = machine;
             }
             Event::Tick => self.session.on_tick(wall, now),
             Event::Quit => self.session.on_quit(),
@@ -244,7 +254,7 @@ impl Node {
         let every = if take.is_some() { SAY_ROLLING } else { SAY_ELSE };
         // The controller may choose a T0 in the past as soon as it knows how far the ring reaches back.
         let reach = (self.session.ring().held_s() * 2.0) as u8;
-        let key = (state, take, self.session.fault().cloned(), reach.min(8), self.store.kept().segment);
+        let key = (state, take, self.session.fault(), reach.min(8), self.store.kept().segment);
         if self.said.as_ref().is_some_and(|said| said.key == key && now.since(said.at) < every) {
             return;
         }
@@ -268,7 +278,6 @@ impl Node {
     fn status(&self, state: NodeState) -> NodeStatus {
         let kept = self.store.kept();
         let rolling = self.session.rolling();
-        let rate = self.session.ring().rate();
         NodeStatus {
             v: protocol::VERSION,
             ip: self.ip,
@@ -281,19 +290,31 @@ impl Node {
             segment: kept.segment,
             bytes: kept.bytes,
             skew_us: kept.skew_us,
-            clock: self.readings.clock.clone(),
-            disk: self.readings.free_bytes.map(|free_bytes| DiskReading {
-                free_bytes,
-                record_s_left: rate.filter(|rate| *rate > 0.0).map(|rate| (free_bytes as f64 / rate) as u64),
-            }),
-            temp_c: self.readings.temp_c,
-            throttled: self.readings.throttled,
+            clock: self.clock.clone(),
+            disk: self
+                .machine
+                .free_bytes
+                .map(|free_bytes| DiskReading { free_bytes, record_s_left: self.session.space().seconds_left() }),
+            temp_c: self.machine.temp_c,
+            throttled: self.machine.power.map(|power| power.under_voltage || power.slowed),
             camera: self.camera_report(),
-            fault: self.session.fault().cloned(),
+            findings: self.findings(),
+            fault: self.session.fault(),
             version: env!("CARGO_PKG_VERSION").into(),
             booted: self.booted,
             at: self.clocks.wall(),
         }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        findings::find(&Seen {
+            fault: self.session.fault().as_ref(),
+            clock: self.clock.as_ref(),
+            free_bytes: self.machine.free_bytes,
+            seconds_left: self.session.space().seconds_left(),
+            temp_c: self.machine.temp_c,
+            power: self.machine.power,
+        })
     }
 
     /// Footage first, then the goodbye.
@@ -304,16 +325,5 @@ impl Node {
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
         link.say(&Topic::Status(ip), protocol::write(&Departed::of(ip)));
         link.close().await;
-    }
-}
-
-async fn probe_for_ever(videos: std::path::PathBuf, tell: mpsc::Sender<Readings>) {
-    let mut every = interval(PROBE_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        if tell.send(probe::read(videos.clone()).await).await.is_err() {
-            return;
-        }
     }
 }

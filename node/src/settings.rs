@@ -10,6 +10,7 @@ use syncslate_shared::access::{Access, Keys};
 use syncslate_shared::protocol::GOP_MS;
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::{Bitrate, BrokerAddress};
+use syncslate_shared::size::Size;
 
 use crate::camera::test::{Options, TestCameraArgs};
 use crate::camera::{CameraSettings, EncoderChoice, Kind};
@@ -103,6 +104,7 @@ struct CaptureFile {
     arm: Option<ArmWord>,
     ring_s: Option<f64>,
     pre_roll_s: Option<f64>,
+    reserve: Option<Size>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -143,6 +145,8 @@ pub struct Settings {
     pub ring: Duration,
     /// Footage kept from before T0.
     pub pre_roll: Duration,
+    /// What stays free on the disk of the videos.
+    pub reserve: Size,
 }
 
 impl Settings {
@@ -202,6 +206,7 @@ impl Settings {
                 0.0,
                 ring - 0.5,
             )?),
+            reserve: file.capture.reserve.unwrap_or(Size(100_000_000)),
         })
     }
 }
@@ -261,7 +266,7 @@ mod tests {
 
     #[test]
     fn bad_settings_are_refused_by_name() {
-        let table: [(&[&str], &str, &str); 9] = [
+        let table: [(&[&str], &str, &str); 10] = [
             (&[], "colour = 'red'", "unknown field `colour`"),
             (&[], "[camera]\nkind = 'webcam'", "camera.kind: `webcam` is no camera"),
             (&["--camera", "webcam"], "", "`webcam` is no camera"),
@@ -270,6 +275,7 @@ mod tests {
             (&["--fps", "0"], "", "fps: 0 does not lie between 1 and 240"),
             (&["--bitrate", "fast"], "", "`fast` is no bit rate"),
             (&[], "[capture]\nring_s = 2\npre_roll_s = 3", "capture.pre_roll_s: 3 does not lie between 0 and 1.5"),
+            (&[], "[capture]\nreserve = '1.5G'", "`1.5G` is no number of bytes"),
             (&["--ip", "cam1"], "", "invalid value 'cam1' for '--ip <IP>'"),
         ];
         for (args, file, reason) in table {

@@ -14,6 +14,7 @@ pub mod markers;
 pub mod protocol;
 pub mod report;
 pub mod settings;
+pub mod size;
 pub mod take;
 pub mod time;
 pub mod topic;

@@ -46,7 +46,19 @@ pub struct Gap {
     pub from: Wall,
     /// The first kept frame after it, or T1.
     pub to: Wall,
-    /// Why, in a word: `joined_late`, `camera_lost`, `camera_off`, `node_restarted`, `disk_error`, `never_rolled`.
+    /// Why, in a word: `joined_late`, `camera_lost`, `camera_off`, `node_restarted`, `disk_full`, `disk_error`,
+    /// `never_rolled`.
+    pub cause: String,
+    /// The evidence, in a sentence.
+    pub detail: String,
+}
+
+/// Nothing is being kept for now, though the take rolls. When recording goes on, or the take ends, it becomes a [`Gap`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The last kept frame; null when none was kept.
+    pub from: Option<Wall>,
+    /// Why, in one of the words of [`Gap::cause`].
     pub cause: String,
     /// The evidence, in a sentence.
     pub detail: String,
@@ -105,6 +117,9 @@ pub struct Manifest {
     pub segments: Vec<SegmentEntry>,
     /// What is missing and why.
     pub gaps: Vec<Gap>,
+    /// Why nothing is being kept now; null while recording, and when the take is finished.
+    #[serde(default)]
+    pub paused: Option<Pause>,
     /// The marks.
     pub marks: Vec<PlacedMark>,
     /// Whether nothing more will be added.

@@ -217,7 +217,7 @@ pub struct ClockReading {
 pub struct DiskReading {
     /// Free bytes for this program.
     pub free_bytes: u64,
-    /// How many seconds can be recorded at the present rate; null before a rate is known.
+    /// How many seconds can be recorded at the present rate, until the reserve is reached; null before a rate is known.
     #[serde(deserialize_with = "nullable")]
     pub record_s_left: Option<u64>,
 }
@@ -249,6 +249,31 @@ pub struct Fault {
     pub code: String,
     /// A sentence for people, with the evidence.
     pub message: String,
+}
+
+/// How much a finding wants to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// The take is at risk, or its timing.
+    Warning,
+    /// Footage is being lost, or would be.
+    Error,
+}
+
+/// Something about a node that people should know, with what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// A word for programs, `disk_short`.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// What to do about it; empty when there is nothing to do.
+    pub remedy: String,
 }
 
 /// `status/<ip>`: a node that is there.
@@ -296,6 +321,9 @@ pub struct NodeStatus {
     /// What is wrong; null when nothing is.
     #[serde(deserialize_with = "nullable")]
     pub fault: Option<Fault>,
+    /// All that people should know of it, the worst first; none from nodes of version 0.1.0 and before.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// The node program's version.
     pub version: String,
     /// When the program started.

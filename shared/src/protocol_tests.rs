@@ -24,7 +24,10 @@ fn the_contracts_examples_are_read_and_written_again() {
     same(TAKE, &write(&current));
     assert_eq!(CurrentTake::of(current.take().unwrap().as_ref()), current);
     let StatusMessage::Node(node) = StatusMessage::read(STATUS.as_bytes()).unwrap() else { panic!("a node") };
-    same(STATUS, &write(&node));
+    // An older node's status lacks what was added since.
+    let mut newer: Value = serde_json::from_str(STATUS).unwrap();
+    newer["findings"] = json!([]);
+    same(&newer.to_string(), &write(&node));
     let will = r#"{"v":1,"ip":"192.168.1.101","state":"offline"}"#;
     same(will, &write(&Departed::of(node.ip)));
     assert_eq!(StatusMessage::read(will.as_bytes()), Ok(StatusMessage::Departed(Departed::of(node.ip))));

@@ -108,6 +108,7 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
             ring_s: 4.0,
         },
         fault: None,
+        findings: Vec::new(),
         version: "0.1.0".into(),
         booted: T0.offset_us(-3_600_000_000),
         at: T0,

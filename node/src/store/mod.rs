@@ -8,6 +8,7 @@ mod place;
 mod recover;
 mod segment;
 mod sync;
+mod trouble;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -126,7 +127,7 @@ impl Store {
             MAX_WAITING >> 20
         );
         let last = Some(unit.time.offset_us(-1));
-        let _ = self.tell.send(StoreEvent::Failed { message, last });
+        let _ = self.tell.send(StoreEvent::Failed { code: "disk_slow", message, last });
         false
     }
 
@@ -169,10 +170,15 @@ impl Worker {
             if let StoreCommand::Keep(unit) = &command {
                 waiting.fetch_sub(unit.data.len(), Ordering::Relaxed);
             }
+            let closing = matches!(command, StoreCommand::Finish { .. } | StoreCommand::Recover { .. });
             if let Err(error) = self.execute(command) {
-                let last = self.take.as_mut().and_then(OpenTake::fail);
-                let message = format!("{error}\n\nhint: look at the disk with `df -h` and `dmesg`");
-                let _ = self.tell.send(StoreEvent::Failed { message, last });
+                let (code, message) = trouble::name(&self.videos, &error);
+                let _ = self.tell.send(if closing {
+                    StoreEvent::Unfinished { code, message }
+                } else {
+                    let last = self.take.as_mut().and_then(OpenTake::fail);
+                    StoreEvent::Failed { code, message, last }
+                });
             }
             *lock(&self.kept) = self.take.as_ref().map(OpenTake::kept).unwrap_or_default();
         }
@@ -188,10 +194,7 @@ impl Worker {
                 let _ = self.tell.send(StoreEvent::Opened { id, last });
                 Ok(())
             }
-            StoreCommand::Recover { rolling, ended } => {
-                recover::finish_others(&self.videos, rolling.as_ref(), ended.as_ref());
-                Ok(())
-            }
+            StoreCommand::Recover { rolling, ended } => recover::finish_others(&self.videos, rolling.as_ref(), &ended),
             StoreCommand::Marks { id, marks } => match &mut self.take {
                 Some(take) if *take.id() == id => take.marks(marks),
                 _ => self.mark_closed(&id, marks),

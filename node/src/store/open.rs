@@ -42,6 +42,8 @@ pub(super) struct OpenTake {
     parameter_sets: Vec<u8>,
     /// Marks that wait for a picture exposed after them.
     unplaced: bool,
+    /// The list of digests could not be written to its end.
+    digests_torn: bool,
     syncer: Syncer,
 }
 
@@ -78,6 +80,7 @@ impl OpenTake {
             bytes: rows.iter().map(|row| row.bytes).sum(),
             parameter_sets: Vec::new(),
             unplaced: false,
+            digests_torn: false,
             syncer,
             manifest,
         };
@@ -109,7 +112,7 @@ impl OpenTake {
             StoreCommand::Segment => {
                 self.close_segment()?;
                 self.begin = true;
-                Ok(())
+                if self.manifest.paused.take().is_some() { self.save() } else { Ok(()) }
             }
             StoreCommand::Keep(unit) => self.keep(&unit),
             StoreCommand::LeadIn(frames) => {
@@ -119,6 +122,11 @@ impl OpenTake {
             StoreCommand::Gap(gap) => {
                 self.manifest.gaps.push(gap);
                 self.save()
+            }
+            StoreCommand::Pause(pause) => {
+                let closed = self.close_segment();
+                self.manifest.paused = Some(pause);
+                self.save().and(closed)
             }
             StoreCommand::CutBack(t1) => self.cut_back(t1),
             _ => Ok(()),
@@ -149,13 +157,16 @@ impl OpenTake {
                 None => {}
             }
         }
+        let so_far = segment.so_far();
         segment.append(data)?;
-        let (segment, bytes) = (segment.entry.index, data.len() as u64);
-        let row = FrameRow { frame: self.manifest.frames, segment, offset, bytes, key: unit.key, time: unit.time };
+        let (index, bytes) = (segment.entry.index, data.len() as u64);
+        let (frame, time) = (self.manifest.frames, unit.time);
+        let row = FrameRow { frame, segment: index, offset, bytes, key: unit.key, time };
         let line = format!("{row}\n");
-        self.table
-            .write_all_at(line.as_bytes(), self.table_end)
-            .map_err(|e| format!("cannot write to the frame table of {}: {e}", self.base))?;
+        if let Err(e) = self.table.write_all_at(line.as_bytes(), self.table_end) {
+            segment.undo(so_far);
+            return Err(format!("cannot write to the frame table of {}: {e}", self.base));
+        }
         if unit.key {
             self.index.note(unit.time, self.table_end);
         }
@@ -175,6 +186,8 @@ impl OpenTake {
     /// After a failed write: the segment ends with the last whole picture; what comes is passed over until the next one begins.
     pub(super) fn fail(&mut self) -> Option<Wall> {
         self.begin = false;
+        // Half a line may stand there.
+        let _ = self.table.set_len(self.table_end);
         if let Err(e) = self.close_segment() {
             tracing::warn!("{e}");
         }
@@ -185,20 +198,28 @@ impl OpenTake {
         let Some(segment) = self.segment.take() else { return Ok(()) };
         self.watch();
         let (entry, synced) = segment.close();
-        let line = digest_line(&entry.sha256, &entry.file);
         self.manifest.segments.push(entry);
-        let path = self.videos.join(self.base.file(Kind::Digests));
-        let mut digests = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(|e| format!("cannot open {}: {e}", path.display()))?;
-        digests
-            .write_all(line.as_bytes())
-            .and_then(|()| digests.sync_data())
-            .map_err(|e| format!("cannot write to {}: {e}", path.display()))?;
+        self.add_digest()?;
         self.save()?;
         synced
+    }
+
+    /// Adds the last segment's digest to the list; one that is torn is written anew.
+    fn add_digest(&mut self) -> Result<(), String> {
+        let Some(entry) = self.manifest.segments.last() else { return Ok(()) };
+        if std::mem::replace(&mut self.digests_torn, true) {
+            recover::write_digests(&self.videos, &self.base, &self.manifest)?;
+        } else {
+            let path = self.videos.join(self.base.file(Kind::Digests));
+            let add = || {
+                let mut list = OpenOptions::new().append(true).create(true).open(&path)?;
+                list.write_all(digest_line(&entry.sha256, &entry.file).as_bytes())?;
+                list.sync_data()
+            };
+            add().map_err(|e: std::io::Error| format!("cannot write to {}: {e}", path.display()))?;
+        }
+        self.digests_torn = false;
+        Ok(())
     }
 
     fn watch(&self) {
@@ -255,9 +276,15 @@ impl OpenTake {
         self.syncer.watch(Vec::new());
         describe(&mut self.manifest, identity);
         self.manifest.t1 = Some(t1);
+        self.manifest.paused = None;
         self.manifest.clock_at_cut = clock;
-        self.manifest.finished = true;
-        let table = self.table.sync_data().map_err(|e| format!("cannot sync the frame table of {}: {e}", self.base));
+        let table = self.table.set_len(self.table_end).and_then(|()| self.table.sync_data());
+        let table = table.map_err(|e| format!("cannot sync the frame table of {}: {e}", self.base));
+        if self.digests_torn {
+            recover::write_digests(&self.videos, &self.base, &self.manifest)?;
+        }
+        // Else it is finished by a repair, later.
+        self.manifest.finished = closed.is_ok() && table.is_ok();
         for placed in &mut self.manifest.marks {
             if placed.frame.is_none() {
                 *placed = self.index.place(&self.table, self.table_end, placed.mark.clone())?;
@@ -302,6 +329,7 @@ fn blank(take: &Take, identity: &Identity) -> Manifest {
         frames: 0,
         segments: Vec::new(),
         gaps: Vec::new(),
+        paused: None,
         marks: Vec::new(),
         finished: false,
         version: env!("CARGO_PKG_VERSION").into(),

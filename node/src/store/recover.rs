@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 use syncslate_shared::files::{Base, FRAMES_HEADER, FrameRow, Kind, digest_line, parse_digests};
-use syncslate_shared::manifest::{Manifest, SegmentEntry};
+use syncslate_shared::manifest::{Gap, Manifest, SegmentEntry};
 use syncslate_shared::protocol::Take;
 use syncslate_shared::take::TakeId;
 use syncslate_shared::time::Wall;
@@ -63,40 +63,68 @@ pub(super) fn repair(videos: &Path, base: &Base) -> Result<Option<Manifest>, Str
 }
 
 /// Finishes every take in the folder that is not finished, but for the one that is rolling.
-pub(super) fn finish_others(videos: &Path, rolling: Option<&TakeId>, ended: Option<&Take>) {
-    let Ok(entries) = std::fs::read_dir(videos) else { return };
+///
+/// # Errors
+/// What could not be written. A take whose files cannot be understood is told and passed over: trying again would not help.
+pub(super) fn finish_others(videos: &Path, rolling: Option<&TakeId>, ended: &[Take]) -> Result<(), String> {
+    let shown = videos.display();
+    let entries = std::fs::read_dir(videos).map_err(|e| format!("cannot read the videos folder {shown}: {e}"))?;
+    let mut outcome = Ok(());
     for entry in entries.flatten() {
         let Some((base, Kind::Manifest)) = entry.file_name().to_str().and_then(Base::parse) else { continue };
-        if rolling != Some(&base.id)
-            && let Err(e) = finish_one(videos, &base, ended.filter(|t| t.id == base.id).and_then(|t| t.t1))
-        {
-            tracing::error!("the take {} could not be finished after a crash: {e}", base.id);
+        if rolling == Some(&base.id) {
+            continue;
+        }
+        match read_manifest(videos, &base) {
+            Ok(manifest) if manifest.as_ref().is_none_or(|m| m.finished) => {}
+            Ok(_) => {
+                let t1 = ended.iter().find(|t| t.id == base.id).and_then(|t| t.t1);
+                if let Err(e) = finish_one(videos, &base, t1) {
+                    outcome = Err(format!("the take {} could not be finished: {e}", base.id));
+                }
+            }
+            Err(e) => tracing::error!("the take {} could not be finished: {e}", base.id),
         }
     }
+    outcome
 }
 
 fn finish_one(videos: &Path, base: &Base, t1: Option<Wall>) -> Result<(), String> {
-    if read_manifest(videos, base)?.is_none_or(|m| m.finished) {
-        return Ok(());
-    }
     let Some(mut manifest) = repair(videos, base)? else { return Ok(()) };
     if let Some(t1) = t1 {
         cut_back(videos, base, &mut manifest, t1)?;
+        let last = read_rows(videos, base).last().map(|row| row.time);
+        manifest.gaps.extend(gap_at_end(&manifest, last, t1));
     }
     manifest.t1 = t1;
+    manifest.paused = None;
     manifest.finished = true;
     let marks = manifest.marks.iter().map(|placed| placed.mark.clone()).collect();
     manifest.marks = place::all(videos, base, marks)?;
     write_markers(videos, base, &manifest)?;
     write_manifest(videos, base, &manifest)?;
-    tracing::info!("the take {} was left open by a crash and is finished now: {} frames", base.id, manifest.frames);
+    tracing::info!("the take {} was left open and is finished now: {} frames", base.id, manifest.frames);
     Ok(())
+}
+
+/// What is missing between the last picture and T1, when the node was not there or not able to record it.
+fn gap_at_end(manifest: &Manifest, last: Option<Wall>, t1: Wall) -> Option<Gap> {
+    let from = last.unwrap_or(manifest.t0);
+    let fps = manifest.camera.as_ref().map_or(30.0, |camera| camera.fps.max(1.0));
+    let told = manifest.gaps.iter().any(|gap| gap.to >= t1);
+    let missing = t1.since_us(from) > (2e6 / fps) as i64;
+    let (cause, detail) = match &manifest.paused {
+        Some(pause) => (pause.cause.clone(), pause.detail.clone()),
+        None => ("node_restarted".into(), "the node's program was not running when the take ended".into()),
+    };
+    (missing && !told).then_some(Gap { from, to: t1, cause, detail })
 }
 
 /// Takes away what was kept at or after `t1`; gives the new length of the frame table in bytes.
 pub(super) fn cut_back(videos: &Path, base: &Base, manifest: &mut Manifest, t1: Wall) -> Result<u64, String> {
     let mut rows = read_rows(videos, base);
-    let keep = rows.iter().position(|row| row.time >= t1).unwrap_or(rows.len());
+    // From the end: a clock that was set back leaves early pictures with late stamps, and those are not after T1.
+    let keep = rows.iter().rposition(|row| row.time < t1).map_or(0, |last| last + 1);
     let first_out = rows.get(keep).copied();
     rows.truncate(keep);
     if let Some(out) = first_out {
@@ -157,7 +185,7 @@ fn write_rows(videos: &Path, base: &Base, rows: &[FrameRow]) -> Result<u64, Stri
     Ok(text.len() as u64)
 }
 
-fn write_digests(videos: &Path, base: &Base, manifest: &Manifest) -> Result<(), String> {
+pub(super) fn write_digests(videos: &Path, base: &Base, manifest: &Manifest) -> Result<(), String> {
     let text: String = manifest.segments.iter().map(|s| digest_line(&s.sha256, &s.file)).collect();
     replace(videos, &base.file(Kind::Digests), text.as_bytes())
 }

@@ -1,7 +1,7 @@
 //! One footage file while it is being written: its bytes, its running SHA-256, its entry in the manifest.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +9,13 @@ use sha2::{Digest as _, Sha256};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::manifest::SegmentEntry;
 use syncslate_shared::time::Wall;
+
+/// A segment's state before a picture.
+pub(super) struct SoFar {
+    digest: Sha256,
+    bytes: u64,
+    frames: u64,
+}
 
 /// A footage file that is open.
 #[derive(Debug)]
@@ -50,6 +57,19 @@ impl Segment {
         self.entry.bytes += data.len() as u64;
         self.entry.frames += 1;
         Ok(())
+    }
+
+    /// What [`Segment::undo`] goes back to.
+    pub(super) fn so_far(&self) -> SoFar {
+        SoFar { digest: self.digest.clone(), bytes: self.entry.bytes, frames: self.entry.frames }
+    }
+
+    /// Takes the last picture back, whose line could not be written to the frame table.
+    pub(super) fn undo(&mut self, so_far: SoFar) {
+        let _ = self.file.set_len(so_far.bytes);
+        // Whatever is written next goes there, should the file not have let itself be cut.
+        let _ = (&*self.file).seek(SeekFrom::Start(so_far.bytes));
+        (self.digest, self.entry.bytes, self.entry.frames) = (so_far.digest, so_far.bytes, so_far.frames);
     }
 
     /// Closes the file: its last bytes are on the disk when this returns.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use syncslate_shared::files::FrameRow;
-use syncslate_shared::manifest::Gap;
+use syncslate_shared::manifest::{Gap, Pause};
 use syncslate_shared::markers;
 use syncslate_shared::protocol::Take;
 use syncslate_shared::take::{Mark, Stamp, TakeName};
@@ -217,7 +217,7 @@ fn a_take_that_ended_meanwhile_is_finished_at_the_next_start() {
     disk.keep(0..60);
     let mut disk = disk.again();
     let ended = Take { t1: Some(at(40)), ..take() };
-    disk.submit(StoreCommand::Recover { rolling: None, ended: Some(ended) });
+    disk.submit(StoreCommand::Recover { rolling: None, ended: vec![ended] });
     let disk = disk.closed();
     assert_eq!(disk.expect_sound(), (0..40).map(at).collect::<Vec<_>>());
     assert!(disk.manifest().finished);
@@ -262,4 +262,37 @@ fn a_segment_whose_first_picture_lacks_its_parameter_sets_gets_them() {
     let disk = disk.closed();
     disk.expect_sound();
     assert_eq!(std::fs::read(disk.path(Kind::Segment(1))).unwrap(), unit(25).data);
+}
+
+#[test]
+fn a_pause_closes_the_segment_and_says_why_until_the_next_one() {
+    let mut disk = Disk::new();
+    disk.opened();
+    let pause = Pause { from: Some(at(39)), cause: "disk_full".into(), detail: "the disk is full".into() };
+    disk.keep(0..40).submit(StoreCommand::Pause(pause.clone()));
+    let disk = disk.closed();
+    assert_eq!(disk.manifest().paused, Some(pause));
+    assert_eq!(disk.expect_sound().len(), 40);
+    let (store, events) = open(disk.folder.path());
+    let mut disk = Disk { store: Some(store), events, ..disk };
+    // The take ended while the program was not running: the pause becomes its last gap.
+    disk.submit(StoreCommand::Recover { rolling: None, ended: vec![Take { t1: Some(at(75)), ..take() }] });
+    let disk = disk.closed();
+    let manifest = disk.manifest();
+    assert_eq!((manifest.paused, manifest.finished), (None, true));
+    assert_eq!(manifest.gaps.iter().map(|g| (g.from, g.to)).collect::<Vec<_>>(), [(at(39), at(75))]);
+    assert_eq!(manifest.gaps[0].cause, "disk_full");
+    disk.expect_sound();
+}
+
+#[test]
+fn a_node_that_was_off_when_the_take_ended_says_so() {
+    let mut disk = Disk::new();
+    disk.opened();
+    disk.keep(0..60);
+    let mut disk = disk.again();
+    disk.submit(StoreCommand::Recover { rolling: None, ended: vec![Take { t1: Some(at(90)), ..take() }] });
+    let disk = disk.closed();
+    let [gap] = &disk.manifest().gaps[..] else { panic!("{:?}", disk.manifest().gaps) };
+    assert_eq!((gap.from, gap.to, gap.cause.as_str()), (at(59), at(90), "node_restarted"));
 }

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use syncslate_shared::manifest::StampSource;
+use syncslate_shared::manifest::{Gap, Pause, StampSource};
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use syncslate_shared::time::{Clocks as _, SimClocks};
 
 use super::*;
 
 const START: i64 = 1_761_220_930_137_411;
+const RESERVE: u64 = 100_000_000;
 const GOP: Duration = Duration::from_millis(500);
 
 /// A session with a camera before it and a tape behind it.
@@ -34,6 +35,8 @@ struct Tape {
     next_begins: bool,
     broken: bool,
     gaps: Vec<Gap>,
+    paused: Option<Pause>,
+    recovered: Vec<Take>,
     lead_in: u64,
     finished: Vec<(Wall, usize)>,
 }
@@ -47,7 +50,8 @@ impl Sim {
     fn new(arm: Arm, fps: f64, phase_us: i64, ppm: f64) -> Self {
         let clocks = SimClocks::new(Wall::from_micros(START), 17.0);
         let period = Duration::from_secs_f64(1.0 / fps);
-        let settings = SessionSettings { arm, ring: Duration::from_secs(4), pre_roll: Duration::ZERO, period };
+        let (ring, pre_roll) = (Duration::from_secs(4), Duration::ZERO);
+        let settings = SessionSettings { arm, ring, pre_roll, period, reserve: RESERVE };
         let session = Session::new(settings, clocks.mono());
         let period_us = 1e6 / fps * (1.0 + ppm * 1e-6);
         let first = (START / 1_000_000 * 1_000_000 + 1_000_000 + phase_us) as f64;
@@ -109,7 +113,10 @@ impl Sim {
                 self.tape.open = Some(take.id.clone());
                 self.session.on_store(StoreEvent::Opened { id: take.id, last: None }, now);
             }
-            StoreCommand::Segment => (self.tape.next_begins, self.tape.broken) = (true, false),
+            StoreCommand::Segment => {
+                (self.tape.next_begins, self.tape.broken, self.tape.paused) = (true, false, None);
+            }
+            StoreCommand::Pause(pause) => self.tape.paused = Some(pause),
             StoreCommand::Keep(_) if self.tape.broken => {}
             StoreCommand::Keep(unit) if self.disk_ok => {
                 if std::mem::take(&mut self.tape.next_begins) {
@@ -121,13 +128,15 @@ impl Sim {
             StoreCommand::Keep(_) => {
                 self.tape.broken = true;
                 let last = self.tape.kept.last().copied();
-                self.session.on_store(StoreEvent::Failed { message: "disk full".into(), last }, now);
+                self.session
+                    .on_store(StoreEvent::Failed { code: "disk_error", message: "disk full".into(), last }, now);
             }
             StoreCommand::Gap(gap) => self.tape.gaps.push(gap),
             StoreCommand::LeadIn(frames) => self.tape.lead_in = frames,
             StoreCommand::CutBack(t1) => self.tape.kept.retain(|time| *time < t1),
             StoreCommand::Finish { t1, .. } => self.tape.finished.push((t1, self.tape.kept.len())),
-            StoreCommand::Park | StoreCommand::Marks { .. } | StoreCommand::Recover { .. } => {}
+            StoreCommand::Recover { ended, .. } => self.tape.recovered.extend(ended),
+            StoreCommand::Park | StoreCommand::Marks { .. } => {}
         }
     }
 
@@ -352,7 +361,7 @@ fn a_camera_that_is_slow_to_start_is_waited_for_and_timed() {
 fn a_disk_that_failed_at_the_end_is_forgiven_when_nothing_is_written() {
     let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
     sim.pass(secs(5.0));
-    let failed = StoreEvent::Failed { message: "disk full".into(), last: None };
+    let failed = StoreEvent::Failed { code: "disk_error", message: "disk full".into(), last: None };
     sim.session.on_store(failed, sim.clocks.mono());
     assert_eq!(sim.session.state(), NodeState::Fault);
     sim.pass(secs(6.0));
@@ -393,6 +402,83 @@ fn a_disk_that_comes_back_loses_nothing_that_is_still_in_memory() {
     let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
     assert_eq!(gap.cause, "disk_error");
     assert!(gap.to.since_us(gap.from) <= 540_000, "{gap:?}");
+}
+
+/// What the disk has left, as it is read once a second.
+fn free(sim: &mut Sim, bytes: u64) {
+    sim.session.on_free(Some(bytes), sim.clocks.mono());
+    sim.effects();
+}
+
+#[test]
+fn a_full_disk_pauses_the_take_and_room_lets_it_go_on() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    free(&mut sim, RESERVE + 1_000_000);
+    let roll = take("A01", sim.now().floor_to(GOP), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(3.0));
+    free(&mut sim, RESERVE - 1);
+    let last = *sim.tape.kept.last().unwrap();
+    assert_eq!(sim.session.state(), NodeState::Fault);
+    assert_eq!(sim.session.fault().map(|f| f.code), Some("disk_full".into()));
+    let pause = sim.tape.paused.clone().unwrap();
+    assert_eq!((pause.from, pause.cause.as_str()), (Some(last), "disk_full"));
+    sim.pass(secs(17.0));
+    assert_eq!(sim.tape.kept.last(), Some(&last), "nothing more is kept");
+    free(&mut sim, RESERVE + 1);
+    assert_eq!(sim.session.state(), NodeState::Fault, "a second's room is not worth it");
+    free(&mut sim, RESERVE + 1_000_000);
+    assert_eq!((sim.session.state(), &sim.tape.paused), (NodeState::Rolling, &None));
+    sim.pass(secs(5.0));
+    let stopped = sim.stop(&roll);
+    let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!((gap.from, gap.cause.as_str()), (last, "disk_full"));
+    // What was still in memory when there was room again is not missing.
+    let lost = gap.to.since_us(gap.from);
+    assert!((12_500_000..13_600_000).contains(&lost), "{lost} µs");
+    assert!(stopped.t1.unwrap().since_us(*sim.tape.kept.last().unwrap()) <= 33_334);
+}
+
+#[test]
+fn a_take_that_ends_while_the_disk_is_full_is_closed_with_its_gap() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(3.0));
+    free(&mut sim, 7);
+    sim.pass(secs(3.3));
+    let stopped = sim.stop(&roll);
+    let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!((gap.to, gap.cause.as_str()), (stopped.t1.unwrap(), "disk_full"));
+    assert_eq!(sim.tape.finished.len(), 1);
+    // A take that begins on a full disk has nothing but its gap.
+    let next = take("A02", sim.now().floor_to(GOP), None, 60);
+    sim.say(&next);
+    sim.pass(secs(3.0));
+    sim.stop(&next);
+    assert_eq!((sim.tape.finished.len(), sim.tape.gaps[1].from), (2, next.t0));
+    assert_eq!(sim.tape.gaps[1].cause, "disk_full");
+}
+
+#[test]
+fn files_that_could_not_be_closed_are_closed_later() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 5_000, 0.0);
+    sim.pass(secs(5.0));
+    let roll = take("A01", sim.now().floor_to(GOP), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(3.0));
+    let stopped = sim.stop(&roll);
+    sim.tape.recovered.clear();
+    let unfinished = StoreEvent::Unfinished { code: "disk_read_only", message: "read-only".into() };
+    sim.session.on_store(unfinished, sim.clocks.mono());
+    sim.pass(secs(2.0));
+    assert_eq!((sim.session.state(), sim.tape.recovered.len()), (NodeState::Fault, 0));
+    sim.pass(secs(2.0));
+    assert_eq!(sim.tape.recovered, [stopped]);
+    sim.pass(secs(4.0));
+    assert_eq!(sim.session.state(), NodeState::Armed);
 }
 
 #[test]

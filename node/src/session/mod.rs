@@ -4,15 +4,18 @@
 //! Invariants: the first kept picture is the first one exposed at or after T0, the last one the last before T1;
 //! a segment begins with an IDR picture; between two kept pictures stands either nothing or a gap with its cause.
 
+mod roll;
+
 use std::time::Duration;
 
-use syncslate_shared::manifest::Gap;
 use syncslate_shared::protocol::{ClockReading, Fault, Marks, NodeState, Take};
 use syncslate_shared::time::{Mono, Wall};
 
+use self::roll::Roll;
 use crate::camera::{AccessUnit, CameraEvent, CameraFacts};
 use crate::event::{Effect, StoreCommand, StoreEvent};
-use crate::ring::{Break, Ring, Slot};
+use crate::ring::{Break, Ring};
+use crate::space::Space;
 
 /// A camera that sent pictures and sends none for so long is started anew.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -26,6 +29,10 @@ const CLOSE_AFTER: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(10);
 /// How soon the disk is tried again after it failed.
 const DISK_RETRY: Duration = Duration::from_secs(1);
+/// How soon files are closed again that could not be.
+const FINISH_RETRY: Duration = Duration::from_secs(3);
+/// So many takes that could not be closed are remembered with their T1.
+const MAX_ENDED: usize = 16;
 
 /// When the camera runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,26 +54,8 @@ pub struct SessionSettings {
     pub pre_roll: Duration,
     /// The time between two frames.
     pub period: Duration,
-}
-
-/// A take that is being recorded.
-#[derive(Debug)]
-struct Roll {
-    take: Take,
-    /// Whether the disk has opened its files.
-    opened: bool,
-    /// The next picture to look at.
-    cursor: u64,
-    /// The last kept picture's exposure.
-    last: Option<Wall>,
-    /// Which `segment_s` since T0 the open segment belongs to; `None` while none is open.
-    window: Option<i64>,
-    /// Why the next kept picture does not join on to the last one.
-    gap: Option<Break>,
-    /// Frames missing by the stamps.
-    dropped: u64,
-    /// Nothing is written before this, because the disk failed.
-    retry_at: Option<Mono>,
+    /// Bytes of the disk that are not for footage: with less recording pauses.
+    pub reserve: u64,
 }
 
 /// What the camera is known to do.
@@ -94,6 +83,11 @@ pub struct Session {
     camera_fault: Option<Fault>,
     disk_fault: Option<Fault>,
     disk_failed_at: Option<Mono>,
+    space: Space,
+    /// Takes that ended while this program ran, the last ones: whoever closes their files needs T1.
+    ended: Vec<Take>,
+    /// When files that could not be closed are tried again.
+    finish_at: Option<Mono>,
     /// From the wish to record to the first picture.
     start_ms: Option<u64>,
     roll: Option<Roll>,
@@ -109,7 +103,7 @@ pub struct Session {
 impl Session {
     /// A session at program start.
     pub fn new(settings: SessionSettings, now: Mono) -> Self {
-        let ring = Ring::new(settings.ring);
+        let (ring, space) = (Ring::new(settings.ring), Space::new(settings.reserve));
         let mut session = Self {
             settings,
             ring,
@@ -117,6 +111,9 @@ impl Session {
             camera_fault: None,
             disk_fault: None,
             disk_failed_at: None,
+            space,
+            ended: Vec::new(),
+            finish_at: None,
             start_ms: None,
             roll: None,
             next: None,
@@ -140,7 +137,7 @@ impl Session {
         if !self.heard_take {
             self.heard_take = true;
             let rolling = take.as_ref().filter(|t| t.rolling()).map(|t| t.id.clone());
-            let ended = take.clone().filter(|t| !t.rolling());
+            let ended = take.clone().filter(|t| !t.rolling()).into_iter().collect();
             self.store(StoreCommand::Recover { rolling, ended });
         }
         let Some(take) = take else { return };
@@ -171,6 +168,18 @@ impl Session {
     /// The clock was read.
     pub fn on_clock(&mut self, clock: Option<ClockReading>) {
         self.clock = clock;
+    }
+
+    /// The disk's room was read: bytes free for this program.
+    pub fn on_free(&mut self, free: Option<u64>, now: Mono) {
+        let before = self.space.fault();
+        self.space.read(free, self.ring.rate(), self.ring.fps());
+        match (before, self.space.fault()) {
+            (None, Some(fault)) => tracing::warn!("{}", fault.message),
+            (Some(_), None) => tracing::info!("there is room on the disk again"),
+            _ => {}
+        }
+        self.advance(now);
     }
 
     /// The camera said something.
@@ -211,34 +220,31 @@ impl Session {
         match event {
             StoreEvent::Opened { id, last } => {
                 if let Some(roll) = self.roll.as_mut().filter(|r| r.take.id == id) {
-                    roll.opened = true;
-                    roll.last = last;
-                    if last.is_some() {
-                        roll.gap = Some(Break {
-                            cause: "node_restarted",
-                            detail: "the node's program was started again".into(),
-                        });
-                    }
+                    roll.open(last);
                     self.disk_fault = None;
                 }
                 self.say_marks();
                 self.advance(now);
             }
             StoreEvent::Finished { .. } => {}
-            StoreEvent::Failed { message, last } => {
-                tracing::error!("{message}");
+            StoreEvent::Failed { code, message, last } => {
                 if let Some(roll) = &mut self.roll {
-                    roll.window = None;
-                    // What is still in the ring is kept after all, once the disk takes it.
-                    roll.last = last;
-                    roll.cursor = self.ring.after(last);
-                    roll.gap = Some(Break { cause: "disk_error", detail: message.clone() });
-                    roll.retry_at = Some(now + DISK_RETRY);
+                    let why = Break { cause: code, detail: message.clone() };
+                    roll.fail(last, why, &self.ring, now + DISK_RETRY);
                 }
-                self.disk_fault = Some(Fault { code: "disk_error".into(), message });
-                self.disk_failed_at = Some(now);
+                self.disk_failed(code, message, now);
+            }
+            StoreEvent::Unfinished { code, message } => {
+                self.finish_at = Some(now + FINISH_RETRY);
+                self.disk_failed(code, message, now);
             }
         }
+    }
+
+    fn disk_failed(&mut self, code: &str, message: String, now: Mono) {
+        tracing::error!("{message}");
+        self.disk_fault = Some(Fault { code: code.into(), message });
+        self.disk_failed_at = Some(now);
     }
 
     /// Time passed: at least twice a second.
@@ -251,16 +257,25 @@ impl Session {
             self.on_camera(CameraEvent::Down { code: "camera_stalled", message: message.clone() }, now);
             self.effects.push(Effect::RestartCamera(message));
         }
-        if self.roll.is_none() && self.disk_failed_at.is_some_and(|at| now.since(at) > DISK_FORGIVEN) {
+        if self.roll.is_none()
+            && self.finish_at.is_none()
+            && self.disk_failed_at.is_some_and(|at| now.since(at) > DISK_FORGIVEN)
+        {
             // Nothing is being written that could prove it: the next take will.
             self.disk_fault = None;
         }
-        if let Some(roll) = &self.roll
+        if self.finish_at.is_some_and(|at| now >= at) {
+            self.finish_at = None;
+            let rolling = self.roll.as_ref().map(|roll| roll.take.id.clone());
+            let ended = self.ended.clone();
+            self.store(StoreCommand::Recover { rolling, ended });
+        }
+        if let Some(roll) = &mut self.roll
             && !roll.opened
-            && roll.retry_at.is_some_and(|at| now >= at)
+            && roll.retry_at.take_if(|at| now >= *at).is_some()
         {
             let take = roll.take.clone();
-            self.open(take);
+            self.store(StoreCommand::Open(take));
         }
         if let Some(t1) = self.roll.as_ref().filter(|r| r.opened).and_then(|r| r.take.t1)
             && wall.since_us(t1) > syncslate_shared::time::micros(CLOSE_AFTER)
@@ -298,8 +313,13 @@ impl Session {
     }
 
     /// What is wrong, the disk before the camera.
-    pub fn fault(&self) -> Option<&Fault> {
-        self.disk_fault.as_ref().or(self.camera_fault.as_ref())
+    pub fn fault(&self) -> Option<Fault> {
+        self.space.fault().or_else(|| self.disk_fault.clone()).or_else(|| self.camera_fault.clone())
+    }
+
+    /// How long the disk lasts.
+    pub fn space(&self) -> &Space {
+        &self.space
     }
 
     /// The take that is being recorded, and how many frames of it are known to be missing.
@@ -331,9 +351,7 @@ impl Session {
 
     fn open(&mut self, take: Take) {
         self.store(StoreCommand::Open(take.clone()));
-        let cursor = 0;
-        self.roll =
-            Some(Roll { take, opened: false, cursor, last: None, window: None, gap: None, dropped: 0, retry_at: None });
+        self.roll = Some(Roll::new(take));
     }
 
     fn say_marks(&mut self) {
@@ -381,6 +399,10 @@ impl Session {
                 self.finish(t1, now);
                 continue;
             }
+            if let Some(fault) = self.space.fault() {
+                return roll.pause(&fault, &mut self.effects);
+            }
+            roll.resume(&self.ring);
             let Some(slot) = self.ring.from(roll.cursor).next() else { return };
             if let Some(t1) = roll.take.t1.filter(|t1| slot.unit.time >= *t1) {
                 self.finish(t1, now);
@@ -401,6 +423,10 @@ impl Session {
         }
         let clock = self.clock.clone();
         self.store(StoreCommand::Finish { t1, clock });
+        if self.ended.len() == MAX_ENDED {
+            self.ended.remove(0);
+        }
+        self.ended.push(Take { t1: Some(t1), ..roll.take });
         if let Some(next) = self.next.take() {
             self.open(next);
         }
@@ -408,104 +434,5 @@ impl Session {
     }
 }
 
-impl Roll {
-    fn look_at(&mut self, slot: &Slot, ring: &Ring, settings: &SessionSettings, effects: &mut Vec<Effect>) {
-        let unit = &slot.unit;
-        if let Some(why) = &slot.broken
-            && self.last.is_some()
-        {
-            self.window = None;
-            self.gap.get_or_insert_with(|| why.clone());
-        }
-        let begins = self.window.is_none();
-        if begins {
-            if self.last.is_none() {
-                // Pictures before T0 are looked back at once the first one after it is here.
-                if unit.time < self.take.t0 - settings.pre_roll {
-                    return;
-                }
-                if !unit.key {
-                    return self.lead_in(slot, ring, settings, effects);
-                }
-            }
-            if !unit.key {
-                return;
-            }
-        }
-        self.keep(unit, settings, effects);
-    }
-
-    /// The first picture after T0 is no IDR (the camera sets them where it likes): what it needs to be played is
-    /// kept from the IDR before it.
-    fn lead_in(&mut self, slot: &Slot, ring: &Ring, settings: &SessionSettings, effects: &mut Vec<Effect>) {
-        let Some(key) = ring.key_before(slot.seq).filter(|_| slot.unit.time >= self.take.t0) else { return };
-        let lead: Vec<_> = ring.from(key.seq).take_while(|s| s.seq <= slot.seq).collect();
-        let before = lead.iter().filter(|s| s.unit.time < self.take.t0).count();
-        for slot in lead {
-            self.keep(&slot.unit, settings, effects);
-        }
-        effects.push(Effect::Store(StoreCommand::LeadIn(before as u64)));
-    }
-
-    fn keep(&mut self, unit: &AccessUnit, settings: &SessionSettings, effects: &mut Vec<Effect>) {
-        let length = i64::from(self.take.segment_s) * 1_000_000;
-        let window = unit.time.since_us(self.take.t0).max(0) / length;
-        let missed = self.missed(unit.time, settings.period);
-        let boundary = unit.key && self.window.is_some_and(|current| window > current);
-        if self.window.is_none() || boundary {
-            if let Some((from, why)) = self.gap_before(unit.time, settings.period) {
-                let gap = Gap { from, to: unit.time, cause: why.cause.into(), detail: why.detail };
-                effects.push(Effect::Store(StoreCommand::Gap(gap)));
-            }
-            effects.push(Effect::Store(StoreCommand::Segment));
-            self.window = Some(window);
-        }
-        self.dropped += missed;
-        self.last = Some(unit.time);
-        effects.push(Effect::Store(StoreCommand::Keep(unit.clone())));
-    }
-
-    /// How many frames are missing before a picture, by the stamps. The first one may come up to a period after T0.
-    fn missed(&self, time: Wall, period: Duration) -> u64 {
-        let periods = |from: Wall| time.since_us(from) as f64 / syncslate_shared::time::micros(period).max(1) as f64;
-        let missed = match self.last {
-            Some(last) => (periods(last) - 1.0).round(),
-            None => (periods(self.take.t0) - 0.01).floor(),
-        };
-        missed.max(0.0) as u64
-    }
-
-    /// Where a gap before this picture began and why, if there is one.
-    fn gap_before(&mut self, time: Wall, period: Duration) -> Option<(Wall, Break)> {
-        match (self.last, self.gap.take()) {
-            (Some(last), Some(why)) => Some((last, why)),
-            (None, why) if time.since_us(self.take.t0) > syncslate_shared::time::micros(period) * 3 / 2 => {
-                let late = || Break { cause: "joined_late", detail: "the camera was not there yet at T0".into() };
-                Some((self.take.t0, why.unwrap_or_else(late)))
-            }
-            _ => None,
-        }
-    }
-
-    /// The gap at the end of a take whose camera or disk did not come back before T1.
-    fn last_gap(&self, t1: Wall, period: Duration, fault: Option<&Fault>) -> Option<Gap> {
-        let from = self.last.unwrap_or(self.take.t0);
-        let missing = t1.since_us(from) > syncslate_shared::time::micros(period) * 2;
-        let cause = match (&self.gap, self.last) {
-            (Some(why), _) => why.cause,
-            (None, None) => "never_rolled",
-            (None, Some(_)) => "camera_lost",
-        };
-        let detail = self.gap.as_ref().map(|why| why.detail.clone()).or_else(|| fault.map(|f| f.message.clone()));
-        missing.then(|| Gap {
-            from,
-            to: t1,
-            cause: cause.into(),
-            detail: detail.unwrap_or_else(|| "no picture came".into()),
-        })
-    }
-}
-
 #[cfg(test)]
-#[path = "session_tests.rs"]
 mod tests;

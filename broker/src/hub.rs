@@ -66,6 +66,7 @@ pub(crate) struct Hub {
     events: mpsc::Sender<Event>,
     pub(crate) door: Door,
     pub(crate) restarts: Arc<AtomicU64>,
+    pub(crate) listener_restarts: AtomicU64,
     numbers: AtomicU64,
     started: Instant,
     /// True when the broker stops.
@@ -102,6 +103,7 @@ impl Hub {
             events,
             door: Door::default(),
             restarts,
+            listener_restarts: AtomicU64::new(0),
             numbers: AtomicU64::new(1),
             started: crate::clock::now(),
             stopping: watch::Sender::new(false),

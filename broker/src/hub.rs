@@ -203,7 +203,7 @@ impl Hub {
     /// One subscriber less. Out of the router first, so that the slot cannot be another filter's meanwhile.
     pub(crate) fn remove_filter(&self, link: &Link, filter: &str, slot: Slot) {
         self.op(Op::Unsubscribe(link.number, slot));
-        self.filters.write().unwrap_or_else(PoisonError::into_inner).remove(filter);
+        self.filters.write().unwrap_or_else(PoisonError::into_inner).remove(filter, slot);
     }
 
     /// A way out of the router.
@@ -258,8 +258,19 @@ impl Hub {
         let Some(link) = held.link else { return };
         self.op(Op::Release(link));
         let mut filters = self.filters.write().unwrap_or_else(PoisonError::into_inner);
-        for filter in held.session.filters() {
-            filters.remove(filter);
+        for (filter, slot) in held.session.filters() {
+            filters.remove(filter, slot);
+        }
+    }
+
+    /// The client of a session is gone, or has come back: others of its groups get what it would get.
+    pub(crate) fn away(&self, session: &Session, away: bool) {
+        if !session.shares() {
+            return;
+        }
+        let mut filters = self.filters.write().unwrap_or_else(PoisonError::into_inner);
+        for (filter, slot) in session.filters() {
+            filters.away(filter, slot, away);
         }
     }
 

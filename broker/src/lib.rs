@@ -23,6 +23,7 @@ mod core;
 mod door;
 mod event;
 mod filters;
+mod groups;
 mod handshake;
 mod hub;
 mod listen;

@@ -82,6 +82,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Time from the first byte to a whole CONNECT.
     pub connect: Duration,
+    /// The longest keep alive of a client of version 5 that has one: who asks for more is told this. Whole seconds.
+    pub keep_alive: Duration,
     /// Time without progress after which a client that reads nothing is given up.
     pub stall: Duration,
     /// The longest that a session of an absent client is kept.
@@ -97,6 +99,7 @@ impl Default for Limits {
             retained: 64 << 20,
             subscriptions: 1000,
             connect: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(60),
             stall: Duration::from_secs(20),
             absent: Duration::from_secs(24 * 3600),
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rumqttd::local::{LinkRx, LinkTx};
@@ -160,16 +160,15 @@ impl Core {
     }
 
     fn route(&mut self, message: &Message) {
-        let mut slots = Vec::new();
-        if let Ok(filters) = self.filters.read() {
-            filters.matching(&message.topic, &mut slots);
-        }
-        if slots.is_empty() {
-            return;
-        }
-        let (header, payload) = message.packed();
-        for slot in slots {
-            self.router.publish(slot, header.clone(), payload.clone());
+        let found = self.filters.read().unwrap_or_else(PoisonError::into_inner).matching(&message.topic);
+        for (slots, together) in [(&found.all, &found.all[..]), (&found.one, &[])] {
+            if slots.is_empty() {
+                continue;
+            }
+            let (header, payload) = message.packed(together);
+            for slot in slots {
+                self.router.publish(*slot, header.clone(), payload.clone());
+            }
         }
     }
 

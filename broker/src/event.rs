@@ -56,11 +56,11 @@ pub enum Event {
         /// The topic or filter.
         what: String,
     },
-    /// The router had ended or did not answer and was replaced; no client was disconnected.
+    /// The router, or the listener of a port, had ended or did not answer and was replaced; no client was disconnected.
     Restarted {
-        /// What was noticed.
+        /// Which part, and what was noticed.
         why: String,
-        /// From noticing to routing again.
+        /// From noticing to working again.
         took: Duration,
     },
     /// Messages for a client that does not keep up were dropped, or the client was disconnected for it.

@@ -6,13 +6,26 @@
 
 use std::collections::HashMap;
 
-/// A filter's number inside rumqttd.
+use crate::groups::Groups;
+use crate::topic;
+
+/// A filter's number inside rumqttd; of a shared subscription each member has one of its own.
 pub(crate) type Slot = u32;
 
 #[derive(Debug, Default)]
 struct Node {
     children: HashMap<Box<str>, Node>,
     slot: Option<Slot>,
+    groups: Groups,
+}
+
+/// Where a message goes.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Matched {
+    /// The filters that it belongs to, ascending.
+    pub(crate) all: Vec<Slot>,
+    /// One member of each group that shares a subscription.
+    pub(crate) one: Vec<Slot>,
 }
 
 /// Filters, counted, as a tree of their levels. Depth is bounded by [`crate::topic::MAX_LEVELS`].
@@ -27,16 +40,19 @@ pub(crate) struct Filters {
 impl Filters {
     /// One more user of a filter.
     pub(crate) fn add(&mut self, filter: &str) -> Slot {
-        let mut node = &mut self.root;
-        for level in filter.split('/') {
-            node = node.children.entry(level.into()).or_default();
-        }
-        let slot = *node.slot.get_or_insert_with(|| {
-            self.free.pop().unwrap_or_else(|| {
+        let (group, filter) = split(filter);
+        let node = filter.split('/').fold(&mut self.root, |node, level| node.children.entry(level.into()).or_default());
+        let slot = match (group, node.slot) {
+            (None, Some(slot)) => slot,
+            _ => self.free.pop().unwrap_or_else(|| {
                 self.users.push(0);
                 Slot::try_from(self.users.len() - 1).unwrap_or(Slot::MAX)
-            })
-        });
+            }),
+        };
+        match group {
+            None => node.slot = Some(slot),
+            Some(group) => node.groups.join(group, slot),
+        }
         if let Some(n) = self.users.get_mut(slot as usize) {
             *n += 1;
         }
@@ -44,17 +60,30 @@ impl Filters {
     }
 
     /// One user less. The number is free for another filter when nobody is left.
-    pub(crate) fn remove(&mut self, filter: &str) {
+    pub(crate) fn remove(&mut self, filter: &str, slot: Slot) {
+        let (group, filter) = split(filter);
         let levels: Vec<&str> = filter.split('/').collect();
-        if let Some(freed) = remove(&mut self.root, &levels, &mut self.users) {
-            self.free.push(freed);
+        if remove(&mut self.root, &levels, group, slot, &mut self.users) {
+            self.free.push(slot);
         }
     }
 
-    /// The numbers of all filters that a topic belongs to.
-    pub(crate) fn matching(&self, topic: &str, out: &mut Vec<Slot>) {
+    /// A member of a group is away, or here again. Filters that nobody shares are not concerned.
+    pub(crate) fn away(&mut self, filter: &str, slot: Slot, away: bool) {
+        let (Some(group), filter) = split(filter) else { return };
+        let node = filter.split('/').try_fold(&mut self.root, |node, level| node.children.get_mut(level));
+        if let Some(node) = node {
+            node.groups.away(group, slot, away);
+        }
+    }
+
+    /// Where a message to this topic goes. Of each group it is the next one's turn.
+    pub(crate) fn matching(&self, topic: &str) -> Matched {
         let levels: Vec<&str> = topic.split('/').collect();
-        find(&self.root, &levels, topic.starts_with('$'), out);
+        let mut out = Matched::default();
+        find(&self.root, &levels, topic.starts_with('$'), &mut out);
+        out.all.sort_unstable();
+        out
     }
 
     /// How many numbers were ever needed at one time.
@@ -64,27 +93,41 @@ impl Filters {
     }
 }
 
-fn remove(node: &mut Node, levels: &[&str], users: &mut [usize]) -> Option<Slot> {
+fn split(filter: &str) -> (Option<&str>, &str) {
+    topic::shared(filter).map_or((None, filter), |(group, filter)| (Some(group), filter))
+}
+
+/// True if nobody uses the number any more.
+fn remove(node: &mut Node, levels: &[&str], group: Option<&str>, slot: Slot, users: &mut [usize]) -> bool {
     let Some((level, rest)) = levels.split_first() else {
-        let slot = node.slot?;
-        let count = users.get_mut(slot as usize)?;
+        let Some(count) = users.get_mut(slot as usize) else { return false };
         *count = count.saturating_sub(1);
-        return if *count == 0 { node.slot.take() } else { None };
+        if *count > 0 {
+            return false;
+        }
+        match group {
+            None => node.slot = None,
+            Some(group) => node.groups.leave(group, slot),
+        }
+        return true;
     };
-    let child = node.children.get_mut(*level)?;
-    let freed = remove(child, rest, users);
-    if child.slot.is_none() && child.children.is_empty() {
+    let Some(child) = node.children.get_mut(*level) else { return false };
+    let freed = remove(child, rest, group, slot, users);
+    if child.slot.is_none() && child.children.is_empty() && child.groups.is_empty() {
         node.children.remove(*level);
+        if node.children.is_empty() {
+            node.children = HashMap::new();
+        }
     }
     freed
 }
 
-fn find(node: &Node, levels: &[&str], dollar: bool, out: &mut Vec<Slot>) {
+fn find(node: &Node, levels: &[&str], dollar: bool, out: &mut Matched) {
     if !dollar && let Some(hash) = node.children.get("#") {
-        out.extend(hash.slot);
+        hash.take(out);
     }
     let Some((level, rest)) = levels.split_first() else {
-        out.extend(node.slot);
+        node.take(out);
         return;
     };
     if !dollar && let Some(plus) = node.children.get("+") {
@@ -92,6 +135,13 @@ fn find(node: &Node, levels: &[&str], dollar: bool, out: &mut Vec<Slot>) {
     }
     if let Some(child) = node.children.get(*level) {
         find(child, rest, false, out);
+    }
+}
+
+impl Node {
+    fn take(&self, out: &mut Matched) {
+        out.all.extend(self.slot);
+        self.groups.take(&mut out.one);
     }
 }
 
@@ -118,13 +168,11 @@ mod tests {
             let mut slots: Vec<_> = filters.iter().map(|f| Some(table.add(f))).collect();
             for (i, f) in filters.iter().enumerate() {
                 if gone[i] {
-                    table.remove(f);
+                    table.remove(f, slots[i].unwrap());
                     slots[i] = None;
                 }
             }
-            let mut found = Vec::new();
-            table.matching(&topic, &mut found);
-            found.sort_unstable();
+            let found = table.matching(&topic).all;
             let mut expected: Vec<_> = filters.iter().zip(&slots)
                 .filter(|(f, s)| s.is_some() && topic::matches(&topic, f)).filter_map(|(_, s)| *s).collect();
             expected.sort_unstable();
@@ -138,10 +186,37 @@ mod tests {
         let mut table = Filters::default();
         for i in 0..1000 {
             let filter = format!("a/{i}/+");
-            table.add(&filter);
-            table.remove(&filter);
+            let slot = table.add(&filter);
+            table.remove(&filter, slot);
         }
         assert_eq!(table.slots(), 1);
+        assert!(table.root.children.is_empty());
+    }
+
+    #[test]
+    fn members_take_turns_and_those_away_are_passed_over() {
+        let mut table = Filters::default();
+        let all = table.add("a/+");
+        let (one, two) = (table.add("$share/g/a/+"), table.add("$share/g/a/+"));
+        let other = table.add("$share/h/a/#");
+        let turns = || {
+            let Matched { all: found, one } = table.matching("a/b");
+            assert_eq!((found, one.len(), one.contains(&other)), (vec![all], 2, true));
+            one.into_iter().find(|s| *s != other).unwrap()
+        };
+        assert_eq!([turns(), turns(), turns()], [one, two, one]);
+        table.away("$share/g/a/+", one, true);
+        for _ in 0..3 {
+            assert!(table.matching("a/b").one.contains(&two));
+        }
+        table.away("$share/g/a/+", two, true);
+        assert_eq!(table.matching("a/b").one.len(), 2, "somebody gets it even if all are away");
+        table.away("$share/g/a/+", one, false);
+        assert!(table.matching("a/b").one.contains(&one));
+        for (filter, slot) in [("$share/g/a/+", one), ("$share/g/a/+", two), ("$share/h/a/#", other), ("a/+", all)] {
+            table.remove(filter, slot);
+        }
+        assert_eq!(table.matching("a/b"), Matched::default());
         assert!(table.root.children.is_empty());
     }
 }

@@ -128,7 +128,7 @@ async fn admit(hub: &Hub, connect: &Connect, peer: SocketAddr) -> Result<Option<
 /// Takes the client id over and writes CONNACK.
 async fn welcome<S>(
     hub: Arc<Hub>,
-    connect: Connect,
+    mut connect: Connect,
     account: Option<(String, Role)>,
     (read, write): (ReadHalf<S>, WriteHalf<S>),
     input: BytesMut,
@@ -157,6 +157,11 @@ async fn welcome<S>(
         Version::V5 => connect.props.session_expiry.unwrap_or(0),
     };
     let expiry = asked.min(longest);
+    let most = u16::try_from(hub.config.limits.keep_alive.as_secs()).unwrap_or(u16::MAX);
+    let shortened = version == Version::V5 && connect.keep_alive > most;
+    if shortened {
+        connect.keep_alive = most;
+    }
     let ack = ConnAck {
         session_present,
         code: 0,
@@ -165,7 +170,7 @@ async fn welcome<S>(
         topic_alias_max: ALIASES,
         receive_max: RECEIVE_MAX,
         session_expiry: (expiry != asked).then_some(expiry),
-        keep_alive: None,
+        keep_alive: shortened.then_some(most),
     };
     codec::put_connack(&mut output, version, &ack);
     Client { name: client, key, number, read, write, input, output, held, notes, stop, account, expiry, connect, hub }

@@ -66,6 +66,7 @@ pub(crate) struct Hub {
     events: mpsc::Sender<Event>,
     pub(crate) door: Arc<Door>,
     pub(crate) restarts: Arc<AtomicU64>,
+    pub(crate) listener_restarts: AtomicU64,
     numbers: AtomicU64,
     started: Instant,
     /// True when the broker stops.
@@ -102,6 +103,7 @@ impl Hub {
             events,
             door: Arc::default(),
             restarts,
+            listener_restarts: AtomicU64::new(0),
             numbers: AtomicU64::new(1),
             started: crate::clock::now(),
             stopping: watch::Sender::new(false),
@@ -201,7 +203,7 @@ impl Hub {
     /// One subscriber less. Out of the router first, so that the slot cannot be another filter's meanwhile.
     pub(crate) fn remove_filter(&self, link: &Link, filter: &str, slot: Slot) {
         self.op(Op::Unsubscribe(link.number, slot));
-        self.filters.write().unwrap_or_else(PoisonError::into_inner).remove(filter);
+        self.filters.write().unwrap_or_else(PoisonError::into_inner).remove(filter, slot);
     }
 
     /// A way out of the router.
@@ -256,8 +258,19 @@ impl Hub {
         let Some(link) = held.link else { return };
         self.op(Op::Release(link));
         let mut filters = self.filters.write().unwrap_or_else(PoisonError::into_inner);
-        for filter in held.session.filters() {
-            filters.remove(filter);
+        for (filter, slot) in held.session.filters() {
+            filters.remove(filter, slot);
+        }
+    }
+
+    /// The client of a session is gone, or has come back: others of its groups get what it would get.
+    pub(crate) fn away(&self, session: &Session, away: bool) {
+        if !session.shares() {
+            return;
+        }
+        let mut filters = self.filters.write().unwrap_or_else(PoisonError::into_inner);
+        for (filter, slot) in session.filters() {
+            filters.away(filter, slot, away);
         }
     }
 

@@ -23,6 +23,7 @@ mod core;
 mod door;
 mod event;
 mod filters;
+mod groups;
 mod handshake;
 mod hub;
 mod listen;
@@ -30,30 +31,36 @@ mod message;
 mod outlet;
 mod parked;
 mod persist;
+mod probe;
 mod retained;
 pub mod rights;
 mod router;
 mod secure;
 mod session;
 pub mod topic;
+mod watch;
 mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch as signal};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 pub use config::{Config, Limits, Tls};
 pub use event::Event;
 
+#[doc(hidden)]
+pub use listen::Sabotage;
+
 use accounts::{Account, Accounts};
 use door::Door;
 use hub::Hub;
-use listen::Way;
+use listen::{Port, Way};
 
 /// Events that wait for the controller.
 const EVENTS: usize = 1024;
@@ -98,6 +105,8 @@ pub struct Stats {
     pub retained: usize,
     /// How often the router was replaced.
     pub restarts: u64,
+    /// How often a listener was replaced, of any port.
+    pub listener_restarts: u64,
 }
 
 /// A running broker. Dropped without [`Broker::stop`], it closes its ports and its connections at once.
@@ -109,6 +118,7 @@ pub struct Broker {
     events: mpsc::Receiver<Event>,
     room: Arc<Semaphore>,
     saver: Option<JoinHandle<()>>,
+    sabotage: signal::Sender<Option<Sabotage>>,
 }
 
 /// Starts the broker. When this returns, its ports are open.
@@ -123,19 +133,17 @@ pub async fn start(config: Config) -> Result<Broker, StartError> {
     if let Some(path) = &hub.config.retained_file {
         hub.load().map_err(|e| StartError::Retained(path.clone(), e))?;
     }
-    tokio::spawn(listen::keep_accepting(hub.clone(), plain, room.clone(), Way::Plain));
-    let (tls, websocket) = (
-        over_tls.zip(tls).map(|((listener, addr), acceptor)| {
-            tokio::spawn(listen::keep_accepting(hub.clone(), listener, room.clone(), Way::Tls(acceptor)));
-            addr
-        }),
-        over_http.map(|(listener, addr)| {
-            tokio::spawn(listen::keep_accepting(hub.clone(), listener, room.clone(), Way::Websocket));
-            addr
-        }),
-    );
+    let sabotage = signal::Sender::new(None);
+    let open = |(listener, addr), way| {
+        let (hub, room, sabotage) = (hub.clone(), room.clone(), sabotage.subscribe());
+        tokio::spawn(watch::keep_open(Port { hub, addr, way, room, probe: Arc::default(), sabotage }, listener));
+        addr
+    };
+    open((plain, addr), Way::Plain);
+    let tls = over_tls.zip(tls).map(|(port, acceptor)| open(port, Way::Tls(acceptor)));
+    let websocket = over_http.map(|port| open(port, Way::Websocket));
     let saver = hub.config.retained_file.is_some().then(|| tokio::spawn(save(hub.clone())));
-    Ok(Broker { hub, addr, tls, websocket, events, room, saver })
+    Ok(Broker { hub, addr, tls, websocket, events, room, saver, sabotage })
 }
 
 /// Writes the retained messages now and then.
@@ -179,7 +187,8 @@ impl Broker {
             connections: self.hub.config.limits.connections.saturating_sub(self.room.available_permits()),
             sessions: self.hub.owners(),
             retained: self.hub.retained_count(),
-            restarts: self.hub.restarts.load(std::sync::atomic::Ordering::Relaxed),
+            restarts: self.hub.restarts.load(Ordering::Relaxed),
+            listener_restarts: self.hub.listener_restarts.load(Ordering::Relaxed),
         }
     }
 
@@ -205,6 +214,12 @@ impl Broker {
     #[doc(hidden)]
     pub fn break_router(&self, hang: bool) {
         self.hub.op(crate::core::Op::Break(hang));
+    }
+
+    /// Makes every listener fail, as a test of what then happens.
+    #[doc(hidden)]
+    pub fn break_listeners(&self, how: Sabotage) {
+        self.sabotage.send_replace(Some(how));
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::codec::Qos;
+use crate::filters::Slot;
 
 /// Payloads below this many bytes are copied.
 const SMALL: usize = 4096;
@@ -48,32 +49,38 @@ impl Message {
         out.freeze()
     }
 
-    /// What is put on rumqttd's log: the header, unless it is in the payload.
-    pub(crate) fn packed(&self) -> (Option<Bytes>, Bytes) {
+    /// What is put on rumqttd's logs, one for each of these filters: the header, unless it is in the payload.
+    pub(crate) fn packed(&self, slots: &[Slot]) -> (Option<Bytes>, Bytes) {
         let header = self.header();
-        if self.payload.len() >= SMALL {
-            return (Some(header), self.payload.clone());
+        let mut out = BytesMut::with_capacity(6 + 4 * slots.len() + header.len() + SMALL.min(self.payload.len()));
+        // A session that has one of them alone needs no list. In a list that was cut short the others are alone too.
+        let slots = if slots.len() > 1 { &slots[..slots.len().min(usize::from(u16::MAX))] } else { &[] };
+        out.put_u16(u16::try_from(slots.len()).unwrap_or(u16::MAX));
+        for slot in slots {
+            out.put_u32(*slot);
         }
-        let mut out = BytesMut::with_capacity(4 + header.len() + self.payload.len());
+        if self.payload.len() >= SMALL {
+            out.put_slice(&header);
+            return (Some(out.freeze()), self.payload.clone());
+        }
         out.put_u32(u32::try_from(header.len()).unwrap_or(u32::MAX));
         out.put_slice(&header);
         out.put_slice(&self.payload);
         (None, out.freeze())
     }
 
-    /// The way back; `None` if this was never packed.
-    pub(crate) fn unpacked(header: Option<Bytes>, mut payload: Bytes) -> Option<Message> {
-        if let Some(header) = header {
-            return Message::from_header(header, payload);
+    /// The way back, with the filters that it came by if there were several; `None` if this was never packed.
+    pub(crate) fn unpacked(header: Option<Bytes>, mut payload: Bytes) -> Option<(Message, Vec<Slot>)> {
+        if let Some(mut header) = header {
+            let slots = slots(&mut header)?;
+            return Some((Message::from_header(header, payload)?, slots));
         }
-        if payload.len() < 4 {
-            return None;
-        }
-        let length = payload.get_u32() as usize;
+        let slots = slots(&mut payload)?;
+        let length = payload.try_get_u32().ok()? as usize;
         if payload.len() < length {
             return None;
         }
-        Message::from_header(payload.split_to(length), payload)
+        Some((Message::from_header(payload.split_to(length), payload)?, slots))
     }
 
     /// The way back from a header; `None` if these bytes are no such header.
@@ -115,6 +122,14 @@ impl Message {
     }
 }
 
+fn slots(bytes: &mut Bytes) -> Option<Vec<Slot>> {
+    let n = usize::from(bytes.try_get_u16().ok()?);
+    if bytes.len() < 4 * n {
+        return None;
+    }
+    Some((0..n).map(|_| bytes.get_u32()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -124,21 +139,23 @@ mod tests {
     proptest! {
         #[test]
         fn the_header_comes_back(topic in "\\PC{1,40}", qos in 0u8..3, retain: bool, sender: u64, at_ms: u64,
-                                 expiry: Option<u32>, forward: Vec<u8>) {
+                                 expiry: Option<u32>, forward: Vec<u8>, slots: Vec<Slot>) {
             let payload = Bytes::from_static(b"x");
             let m = Message { topic: topic.as_str().into(), payload: payload.clone(), qos, retain, sender, at_ms, expiry,
                               forward: forward.into() };
             prop_assert_eq!(Message::from_header(m.header(), payload.clone()), Some(m.clone()));
             for payload in [payload, vec![7; SMALL].into()] {
                 let m = Message { payload, ..m.clone() };
-                let (header, packed) = m.packed();
-                prop_assert_eq!(Message::unpacked(header, packed), Some(m));
+                let (header, packed) = m.packed(&slots);
+                let several = if slots.len() > 1 { slots.clone() } else { Vec::new() };
+                prop_assert_eq!(Message::unpacked(header, packed), Some((m, several)));
             }
         }
 
         #[test]
         fn any_bytes_are_borne(bytes: Vec<u8>) {
             let _ = Message::unpacked(None, bytes.clone().into());
+            let _ = Message::unpacked(Some(bytes.clone().into()), Bytes::new());
             let _ = Message::from_header(bytes.into(), Bytes::new());
         }
     }

@@ -107,11 +107,11 @@ fn take(hub: &Hub, held: &mut Held, notification: Notification) -> Outcome {
             let header = forward.properties.and_then(|p| p.correlation_data);
             let slot = slot_of(&forward.publish.topic);
             let message = Message::unpacked(header, forward.publish.payload);
-            let (Some(slot), Some(message)) = (slot, message) else {
+            let (Some(slot), Some((message, slots))) = (slot, message) else {
                 return Outcome::Nothing;
             };
             let gap = forward.cursor.is_some_and(|(_, offset)| held.session.gap(slot, offset));
-            match held.session.offer(slot, &message, hub.now_ms()) {
+            match held.session.offer(slot, &slots, &message, hub.now_ms()) {
                 Offer::Taken if gap && held.session.promised(slot) => Outcome::Message(Offer::Overflow),
                 Offer::Taken if gap => Outcome::Message(Offer::Dropped),
                 offer => Outcome::Message(offer),

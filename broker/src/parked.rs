@@ -39,6 +39,7 @@ impl Absent {
                 None
             }
         };
+        self.hub.away(&held.session, true);
         tokio::spawn(Box::pin(self.keep(held, will, delay, expiry)));
     }
 
@@ -67,7 +68,10 @@ impl Absent {
                     }
                 }
                 note = self.notes.recv() => match note {
-                    Some(Note::Takeover(takeover)) => return self.hand_over(held, will, expiry, takeover),
+                    Some(Note::Takeover(takeover)) => {
+                        self.hub.away(&held.session, false);
+                        return self.hand_over(held, will, expiry, takeover);
+                    }
                     Some(Note::Routed(..)) => {}
                     None => return self.end(held),
                 },

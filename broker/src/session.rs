@@ -5,12 +5,14 @@
 //! lets only 100 messages be on their way (`:18`) and knows no receive maximum.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::codec::{self, Delivery, Filter, Version};
+use crate::codec::{self, Alias, Delivery, Filter, Props, Version};
 use crate::filters::Slot;
 use crate::message::Message;
+use crate::topic;
 
 /// Output is taken from the queue until this many bytes wait for the socket.
 const HIGH_WATER: usize = 64 << 10;
@@ -18,12 +20,21 @@ const HIGH_WATER: usize = 64 << 10;
 const OVERHEAD: usize = 200;
 /// How many messages of QoS 1 and 2 are on their way to a client that names no receive maximum.
 pub(crate) const WINDOW: u16 = 256;
+/// Topics that get a number of their own, if the client takes so many.
+const ALIASES: u16 = 64;
 
 /// One subscription.
 #[derive(Debug, Clone)]
 pub(crate) struct Sub {
     pub(crate) filter: Filter,
     pub(crate) id: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    sub: Sub,
+    /// Counts up: the oldest subscription has the smallest.
+    age: u64,
 }
 
 #[derive(Debug)]
@@ -56,7 +67,8 @@ pub(crate) enum Offer {
 pub(crate) struct Session {
     /// Never used twice; what no-local goes by.
     pub(crate) number: u64,
-    subs: HashMap<Slot, Sub>,
+    subs: HashMap<Slot, Entry>,
+    ages: u64,
     slots: HashMap<String, Slot>,
     /// Place in each filter's log of the last message that came.
     read: HashMap<Slot, u64>,
@@ -68,6 +80,9 @@ pub(crate) struct Session {
     /// Of the current connection.
     window: usize,
     max_packet: usize,
+    /// Topics that the current connection knows by a number, and how many it may.
+    aliases: HashMap<Arc<str>, u16>,
+    max_aliases: usize,
     /// Packet ids of QoS 2 that came in and are not released yet.
     incoming: HashSet<u16>,
 }
@@ -78,6 +93,7 @@ impl Session {
         Session {
             number,
             subs: HashMap::new(),
+            ages: 0,
             slots: HashMap::new(),
             read: HashMap::new(),
             queue: VecDeque::new(),
@@ -87,18 +103,23 @@ impl Session {
             last_pkid: 0,
             window: usize::from(WINDOW),
             max_packet: usize::MAX,
+            aliases: HashMap::new(),
+            max_aliases: 0,
             incoming: HashSet::new(),
         }
     }
 
     /// A connection begins: its limits hold, and what it had not acknowledged is sent again.
-    pub(crate) fn connected(&mut self, version: Version, window: u16, max_packet: Option<u32>, out: &mut BytesMut) {
-        self.window = usize::from(window);
-        self.max_packet = max_packet.map_or(usize::MAX, |n| n as usize);
+    pub(crate) fn connected(&mut self, version: Version, props: &Props, out: &mut BytesMut) {
+        self.window = usize::from(props.receive_max.unwrap_or(WINDOW).min(WINDOW));
+        self.max_packet = props.max_packet.map_or(usize::MAX, |n| n as usize);
+        self.max_aliases = usize::from(props.topic_alias_max.unwrap_or(0).min(ALIASES));
+        self.aliases = HashMap::new();
         for flight in &mut self.inflight {
             match &mut flight.delivery {
                 Some(delivery) => {
                     delivery.dup = true;
+                    delivery.alias = None;
                     codec::put_publish(out, version, delivery);
                 }
                 None => codec::put_ack(out, version, 6, flight.pkid, 0),
@@ -106,9 +127,14 @@ impl Session {
         }
     }
 
-    /// The filters subscribed to.
-    pub(crate) fn filters(&self) -> impl Iterator<Item = &String> {
-        self.slots.keys()
+    /// The filters subscribed to, with their numbers.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = (&String, Slot)> {
+        self.slots.iter().map(|(filter, slot)| (filter, *slot))
+    }
+
+    /// Whether it shares a subscription with others.
+    pub(crate) fn shares(&self) -> bool {
+        self.slots.keys().any(|filter| topic::shared(filter).is_some())
     }
 
     /// How many subscriptions there are.
@@ -124,13 +150,14 @@ impl Session {
     /// Enters a subscription, or changes the one with the same filter.
     pub(crate) fn subscribe(&mut self, slot: Slot, sub: Sub) {
         self.slots.insert(sub.filter.path.clone(), slot);
-        self.subs.insert(slot, sub);
+        self.ages += 1;
+        self.subs.insert(slot, Entry { sub, age: self.ages });
     }
 
     /// Changes an existing subscription's options.
     pub(crate) fn change(&mut self, sub: Sub) {
-        if let Some(slot) = self.slots.get(&sub.filter.path) {
-            self.subs.insert(*slot, sub);
+        if let Some(entry) = self.slots.get(&sub.filter.path).and_then(|slot| self.subs.get_mut(slot)) {
+            entry.sub = sub;
         }
     }
 
@@ -155,28 +182,39 @@ impl Session {
 
     /// Whether this subscription's messages must arrive.
     pub(crate) fn promised(&self, slot: Slot) -> bool {
-        self.subs.get(&slot).is_some_and(|s| s.filter.qos > 0)
+        self.subs.get(&slot).is_some_and(|e| e.sub.filter.qos > 0)
     }
 
-    /// A message that came by a filter's slot.
-    pub(crate) fn offer(&mut self, slot: Slot, message: &Message, now_ms: u64) -> Offer {
-        let Some(sub) = self.subs.get(&slot) else {
+    /// A message that came by a filter's slot. If it comes by `others` too, the client gets it once, by its oldest
+    /// subscription, with the highest QoS and the identifiers of all.
+    ///
+    /// The oldest, because it certainly was there when the message was routed if a younger one was.
+    pub(crate) fn offer(&mut self, slot: Slot, others: &[Slot], message: &Message, now_ms: u64) -> Offer {
+        let wanted = |entry: &&Entry| !entry.sub.filter.no_local || message.sender != self.number;
+        let Some(mine) = self.subs.get(&slot).filter(wanted) else {
             return Offer::Taken;
         };
-        if sub.filter.no_local && message.sender == self.number {
-            return Offer::Taken;
+        let (mut qos, mut keeps) = (mine.sub.filter.qos, mine.sub.filter.retain_as_published);
+        let mut ids: Vec<u32> = mine.sub.id.into_iter().collect();
+        if self.subs.len() > 1 && others.contains(&slot) {
+            for other in others.iter().filter(|s| **s != slot).filter_map(|s| self.subs.get(s)).filter(wanted) {
+                if other.age < mine.age {
+                    return Offer::Taken;
+                }
+                qos = qos.max(other.sub.filter.qos);
+                keeps |= other.sub.filter.retain_as_published;
+                ids.extend(other.sub.id);
+            }
         }
-        let retain = message.retain && sub.filter.retain_as_published;
-        let (qos, id) = (sub.filter.qos.min(message.qos), sub.id);
-        self.enqueue(message, qos, retain, id, now_ms)
+        self.enqueue(message, qos.min(message.qos), message.retain && keeps, ids, now_ms)
     }
 
     /// A retained message for a subscription just made.
     pub(crate) fn offer_retained(&mut self, sub: &Sub, message: &Message, now_ms: u64) -> Offer {
-        self.enqueue(message, sub.filter.qos.min(message.qos), true, sub.id, now_ms)
+        self.enqueue(message, sub.filter.qos.min(message.qos), true, sub.id.into_iter().collect(), now_ms)
     }
 
-    fn enqueue(&mut self, message: &Message, qos: u8, retain: bool, id: Option<u32>, now_ms: u64) -> Offer {
+    fn enqueue(&mut self, message: &Message, qos: u8, retain: bool, ids: Vec<u32>, now_ms: u64) -> Offer {
         let Ok(left) = message.left(now_ms) else {
             return Offer::Taken;
         };
@@ -192,7 +230,8 @@ impl Session {
             topic: message.topic.clone(),
             pkid: 0,
             expiry: left,
-            subscription_id: id,
+            subscription_ids: ids,
+            alias: None,
             forward: message.forward.clone(),
             payload: message.payload.clone(),
         };
@@ -218,9 +257,13 @@ impl Session {
                     left => delivery.expiry = Some(u32::try_from(left).unwrap_or(u32::MAX)),
                 }
             }
+            delivery.alias = self.alias(&delivery.topic);
             // A message that the client cannot take is treated as if it had been sent (MQTT 5, 3.1.2.11.4).
             if codec::publish_size(version, &delivery) > self.max_packet {
                 continue;
+            }
+            if let Some(Alias { number, known: false }) = delivery.alias {
+                self.aliases.insert(delivery.topic.clone(), number);
             }
             if delivery.qos > 0 {
                 delivery.pkid = self.next_pkid();
@@ -232,6 +275,17 @@ impl Session {
         }
         if self.queue.is_empty() && self.queue.capacity() > 1024 {
             self.queue = VecDeque::new();
+        }
+    }
+
+    /// The number that stands for a topic: the first ones get one, as many as the client allows.
+    fn alias(&self, topic: &Arc<str>) -> Option<Alias> {
+        match self.aliases.get(topic) {
+            Some(number) => Some(Alias { number: *number, known: true }),
+            None if self.aliases.len() < self.max_aliases => {
+                Some(Alias { number: u16::try_from(self.aliases.len() + 1).ok()?, known: false })
+            }
+            None => None,
         }
     }
 
@@ -279,109 +333,5 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn message(qos: u8, payload: &'static str) -> Message {
-        Message {
-            topic: "a".into(),
-            payload: Bytes::from_static(payload.as_bytes()),
-            qos,
-            retain: false,
-            sender: 7,
-            at_ms: 0,
-            expiry: None,
-            forward: Bytes::new(),
-        }
-    }
-
-    fn sub(qos: u8) -> Sub {
-        let filter =
-            Filter { path: "a".to_owned(), qos, no_local: false, retain_as_published: false, retain_handling: 0 };
-        Sub { filter, id: None }
-    }
-
-    fn filled(session: &mut Session) -> usize {
-        let mut out = BytesMut::new();
-        session.fill(Version::V4, &mut out, 0);
-        let mut n = 0;
-        while let Ok(Some(_)) = codec::frame(&mut out, 1 << 20) {
-            n += 1;
-        }
-        n
-    }
-
-    #[test]
-    fn the_window_holds_back_and_opens_in_any_order() {
-        let mut s = Session::new(1, 1 << 20);
-        s.window = 2;
-        s.subscribe(0, sub(1));
-        for _ in 0..5 {
-            assert_eq!(s.offer(0, &message(2, "x"), 0), Offer::Taken);
-        }
-        assert_eq!(filled(&mut s), 2);
-        s.acknowledged(2);
-        assert_eq!(filled(&mut s), 1);
-        s.acknowledged(1);
-        s.acknowledged(3);
-        assert_eq!(filled(&mut s), 2);
-    }
-
-    #[test]
-    fn unacknowledged_ones_come_again_marked_as_such() {
-        let mut s = Session::new(1, 1 << 20);
-        s.subscribe(0, sub(2));
-        s.offer(0, &message(1, "x"), 0);
-        s.offer(0, &message(2, "y"), 0);
-        assert_eq!(filled(&mut s), 2);
-        assert!(s.received(2) && !s.received(9));
-        let mut out = BytesMut::new();
-        s.connected(Version::V4, WINDOW, None, &mut out);
-        assert_eq!(out[0], 0x3a, "PUBLISH, QoS 1, DUP");
-        assert_eq!(out[out.len() - 4..], [0x62, 2, 0, 2], "PUBREL");
-    }
-
-    #[test]
-    fn a_full_queue_drops_or_tells() {
-        let mut s = Session::new(1, 3 * (OVERHEAD + 1));
-        s.subscribe(0, sub(1));
-        for _ in 0..3 {
-            assert_eq!(s.offer(0, &message(0, "x"), 0), Offer::Taken);
-        }
-        assert_eq!(s.offer(0, &message(0, "x"), 0), Offer::Dropped);
-        assert_eq!(s.offer(0, &message(1, "x"), 0), Offer::Overflow);
-        assert_eq!(filled(&mut s), 3);
-        assert_eq!(s.queued_bytes, 0);
-    }
-
-    #[test]
-    fn own_messages_are_not_sent_back_with_no_local() {
-        let mut s = Session::new(7, 1 << 20);
-        let mut mine = sub(0);
-        mine.filter.no_local = true;
-        s.subscribe(0, mine);
-        s.offer(0, &message(0, "x"), 0);
-        assert_eq!(filled(&mut s), 0);
-    }
-
-    #[test]
-    fn expired_in_the_queue_is_not_sent() {
-        let mut s = Session::new(1, 1 << 20);
-        s.subscribe(0, sub(0));
-        let mut m = message(0, "x");
-        m.expiry = Some(3);
-        s.offer(0, &m, 1000);
-        let mut out = BytesMut::new();
-        s.fill(Version::V5, &mut out, 3000);
-        assert!(out.is_empty());
-    }
-
-    #[test]
-    fn qos_2_is_taken_once() {
-        let mut s = Session::new(1, 1 << 20);
-        assert!(s.incoming(5) && !s.incoming(5));
-        assert!(s.release(5) && !s.release(5) && s.incoming(5));
-    }
-}
+#[path = "session_tests.rs"]
+mod tests;

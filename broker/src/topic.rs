@@ -23,16 +23,31 @@ pub fn check_name(topic: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A filter that may be subscribed to.
+/// A filter that may be subscribed to, also one of a shared subscription.
 pub fn check_filter(filter: &str) -> Result<(), &'static str> {
-    if filter.is_empty() {
-        return Err("a filter may not be empty");
+    if filter.len() > 65_535 {
+        return Err("a filter may not be longer than 65,535 bytes");
     }
-    if filter.len() > 65_535 || filter.contains('\0') {
+    if filter.contains('\0') {
         return Err("a filter may not hold U+0000");
     }
     if filter.split('/').count() > MAX_LEVELS {
         return Err("a filter may not have more than 200 levels");
+    }
+    match filter.strip_prefix("$share/") {
+        None => check_levels(filter),
+        Some(_) => match shared(filter) {
+            Some(("", _)) => Err("a shared subscription has a group's name"),
+            Some((group, _)) if group.contains(['+', '#']) => Err("a group's name may not hold a wildcard"),
+            Some((_, filter)) => check_levels(filter),
+            None => Err("a shared subscription has a filter behind its group's name"),
+        },
+    }
+}
+
+fn check_levels(filter: &str) -> Result<(), &'static str> {
+    if filter.is_empty() {
+        return Err("a filter may not be empty");
     }
     let mut levels = filter.split('/').peekable();
     while let Some(level) = levels.next() {
@@ -44,6 +59,11 @@ pub fn check_filter(filter: &str) -> Result<(), &'static str> {
         }
     }
     Ok(())
+}
+
+/// Group and filter of a shared subscription, `$share/GROUP/FILTER`.
+pub fn shared(filter: &str) -> Option<(&str, &str)> {
+    filter.strip_prefix("$share/")?.split_once('/')
 }
 
 /// Whether a checked name belongs to a checked filter. Names that start with `$` belong to no wildcard at the front.
@@ -96,10 +116,13 @@ mod tests {
         for bad in ["", "a/+", "#", "a\0"] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
-        for bad in ["", "a/#/b", "a#", "a+/b", "+a", "\0"] {
+        let shared = ["$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a", "$share/g#/a", "$share/g/a/#/b"];
+        for bad in ["", "a/#/b", "a#", "a+/b", "+a", "\0"].into_iter().chain(shared) {
             assert!(check_filter(bad).is_err(), "{bad:?}");
         }
-        for good in ["#", "+", "/", "+/+/#", "$SYS/#", "été/+"] {
+        assert_eq!(check_filter(&"a".repeat(65_536)), Err("a filter may not be longer than 65,535 bytes"));
+        assert_eq!(check_filter(&"a/".repeat(200)), Err("a filter may not have more than 200 levels"));
+        for good in ["#", "+", "/", "+/+/#", "$SYS/#", "été/+", "$share", "$share/g/#", "$share/g//a"] {
             assert!(check_filter(good).is_ok(), "{good:?}");
         }
     }

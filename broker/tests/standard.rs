@@ -76,19 +76,20 @@ async fn the_smaller_quality_is_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overlapping_subscriptions_deliver_at_least_once_each_at_most() {
+async fn overlapping_subscriptions_bring_one_message_in_the_best_quality() {
     let rig = Rig::new().await;
-    let mut raw = Raw::connect(rig.addr, "raw").await;
-    raw.send(&subscribe("a/#", 2)).await;
-    raw.packet().await;
-    raw.send(&subscribe("a/+", 1)).await;
-    raw.packet().await;
-    let mut other = Raw::connect(rig.addr, "other").await;
-    other.send(&publish("a/b", "x", 2, false, 1)).await;
-    let mut qualities = [raw.packet().await[0] >> 1 & 3, raw.packet().await[0] >> 1 & 3];
-    qualities.sort_unstable();
-    assert_eq!(qualities, [1, 2]);
-    nothing_more(&mut raw, false).await;
+    for (first, second) in [(("a/#", 2), ("a/+", 1)), (("a/#", 1), ("a/+", 2))] {
+        let mut raw = Raw::connect(rig.addr, "raw").await;
+        for (filter, qos) in [first, second] {
+            raw.send(&subscribe(filter, qos)).await;
+            raw.packet().await;
+        }
+        let mut other = Raw::connect(rig.addr, "other").await;
+        other.send(&publish("a/b", "x", 2, false, 1)).await;
+        let got = raw.packet().await;
+        assert_eq!((got[0], got.last()), (0x34, Some(&b'x')));
+        nothing_more(&mut raw, false).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +180,16 @@ async fn five_names_its_limits_and_the_id_it_chose() {
     let text = String::from_utf8_lossy(&ack);
     assert!(text.contains("auto-"), "{text}");
     assert!(ack.windows(5).any(|w| w == [0x27, 1, 0, 0, 0]), "maximum packet size 16 MiB");
-    assert!(ack.windows(2).any(|w| w == [0x2a, 0]), "no shared subscriptions");
+    assert!(!ack.windows(2).any(|w| w == [0x2a, 0]), "shared subscriptions are offered");
+    // Who wants to be silent for longer than a minute is told a minute.
+    let mut raw = Raw::open(rig.addr).await;
+    let mut long = connect(5, "long", true, 120);
+    raw.send(&long).await;
+    assert!(raw.packet().await.windows(3).any(|w| w == [0x13, 0, 60]));
+    long = connect(5, "short", true, 60);
+    let mut raw = Raw::open(rig.addr).await;
+    raw.send(&long).await;
+    assert!(!raw.packet().await.contains(&0x13));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,7 +238,6 @@ async fn five_subscription_options() {
     subscribe5(&mut raw, "o/+", 0x20, &[]).await;
     other.send(&publish5("o/x", "b", 0, true, &[])).await;
     assert_eq!(raw.packet().await, publish5("o/x", "b", 0, false, &[]));
-    assert_eq!(subscribe5(&mut raw, "$share/g/o", 0, &[]).await, 0x9e);
     assert_eq!(subscribe5(&mut raw, "a/#/b", 0, &[]).await, 0x8f);
 }
 
@@ -324,6 +333,119 @@ async fn five_topic_aliases_of_the_client() {
     raw.send(&publish5("", "3", 0, false, &[0x23, 0, 6])).await;
     assert_eq!(raw.packet().await, [0xe0, 2, 0x82, 0]);
     raw.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_topic_aliases_of_the_server() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "raw", true, &[0x22, 0, 1]).await;
+    subscribe5(&mut raw, "#", 1, &[]).await;
+    for (payload, topic, alias) in [("1", "alias", true), ("2", "", true), ("3", "", true)] {
+        raw.send(&publish5("alias", payload, 0, false, &[])).await;
+        let props: &[u8] = if alias { &[0x23, 0, 1] } else { &[] };
+        assert_eq!(raw.packet().await, publish5(topic, payload, 0, false, props));
+    }
+    raw.send(&publish5("another", "4", 0, false, &[])).await;
+    assert_eq!(raw.packet().await, publish5("another", "4", 0, false, &[]));
+    // Alias 0 stands for nothing.
+    raw.send(&publish5("alias", "5", 0, false, &[0x23, 0, 0])).await;
+    assert_eq!(raw.packet().await, [0xe0, 2, 0x94, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_names_all_subscriptions_that_a_message_came_by() {
+    let rig = Rig::new().await;
+    let (mut raw, _) = open5(&rig, "raw", true, &[]).await;
+    subscribe5(&mut raw, "i", 2, &[0x0b, 2]).await;
+    subscribe5(&mut raw, "i/#", 2, &[0x0b, 3]).await;
+    raw.send(&publish5("i", "x", 0, false, &[])).await;
+    assert_eq!(raw.packet().await, publish5("i", "x", 0, false, &[0x0b, 2, 0x0b, 3]));
+    nothing_more(&mut raw, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_subscription_brings_each_message_to_one_member() {
+    let rig = Rig::new().await;
+    let (mut five, _) = open5(&rig, "five", true, &[]).await;
+    assert_eq!(subscribe5(&mut five, "$share/g/s/+", 1, &[]).await, 1);
+    let mut four = Raw::connect(rig.addr, "four").await;
+    four.send(&subscribe("$share/g/s/+", 0)).await;
+    assert_eq!(four.packet().await, [0x90, 3, 0, 1, 0]);
+    let mut all = Raw::connect(rig.addr, "all").await;
+    all.send(&subscribe("s/#", 0)).await;
+    all.packet().await;
+    let mut other = Raw::connect(rig.addr, "other").await;
+    other.send(&publish("s/0", "kept", 1, true, 1)).await;
+    other.packet().await;
+    for i in 1..6 {
+        other.send(&publish("s/x", &i.to_string(), 0, false, 0)).await;
+    }
+    for i in 0..6 {
+        assert!(all.packet().await.ends_with(if i == 0 { "kept".to_owned() } else { i.to_string() }.as_bytes()));
+    }
+    for payload in ["kept", "2", "4"] {
+        assert!(five.packet().await.ends_with(payload.as_bytes()));
+    }
+    for payload in ["1", "3", "5"] {
+        assert!(four.packet().await.ends_with(payload.as_bytes()));
+    }
+    // Nothing retained, no exception for oneself, and one less after UNSUBSCRIBE.
+    assert_eq!(subscribe5(&mut five, "$share/h/s/+", 0, &[]).await, 0);
+    nothing_more(&mut five, true).await;
+    let mut unsubscribe = vec![0, 2];
+    unsubscribe.extend(field("$share/g/s/+"));
+    four.send(&packet(0xa2, &unsubscribe)).await;
+    assert_eq!(four.packet().await, [0xb0, 2, 0, 2]);
+    for _ in 0..2 {
+        other.send(&publish("s/x", "left", 0, false, 0)).await;
+        for _ in 0..2 {
+            assert!(five.packet().await.ends_with(b"left"), "by g and by h");
+        }
+    }
+    nothing_more(&mut four, false).await;
+    raw_no_local(&rig).await;
+}
+
+/// No-local is forbidden on a shared subscription.
+async fn raw_no_local(rig: &Rig) {
+    let (mut raw, _) = open5(rig, "deaf", true, &[]).await;
+    let mut body = vec![0, 1, 0];
+    body.extend(field("$share/g/s"));
+    body.push(4);
+    raw.send(&packet(0x82, &body)).await;
+    assert_eq!(raw.packet().await, [0xe0, 2, 0x82, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_is_away_is_passed_over() {
+    let rig = Rig::new().await;
+    let mut away = Raw::open(rig.addr).await;
+    away.send(&connect(4, "away", false, 0)).await;
+    away.packet().await;
+    away.send(&subscribe("$share/g/s", 1)).await;
+    away.packet().await;
+    let mut here = Raw::connect(rig.addr, "here").await;
+    here.send(&subscribe("$share/g/s", 1)).await;
+    here.packet().await;
+    away.send(&[0xe0, 0]).await;
+    away.closed().await;
+    rig::wait_for("it to be gone", async || rig.broker.stats().connections == 1).await;
+    let mut other = Raw::connect(rig.addr, "other").await;
+    for i in 0..4u8 {
+        other.send(&publish("s", &i.to_string(), 1, false, 1)).await;
+        other.packet().await;
+        let got = here.packet().await;
+        assert!(got.ends_with(i.to_string().as_bytes()));
+        here.send(&[0x40, 2, got[5], got[6]]).await;
+    }
+    drop(here);
+    rig::wait_for("it to be gone", async || rig.broker.stats().connections == 1).await;
+    other.send(&publish("s", "waits", 1, false, 1)).await;
+    other.packet().await;
+    let mut back = Raw::open(rig.addr).await;
+    back.send(&connect(4, "away", false, 0)).await;
+    assert_eq!(back.packet().await, [0x20, 2, 1, 0]);
+    assert!(back.packet().await.ends_with(b"waits"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,8 @@ fn survives(publish: Publish, version: Version) {
         topic: publish.topic.as_str().into(),
         pkid: publish.pkid,
         expiry: publish.props.message_expiry,
-        subscription_id: None,
+        subscription_ids: Vec::new(),
+        alias: None,
         forward: publish.props.forward.clone(),
         payload: publish.payload.clone(),
     };

@@ -40,12 +40,23 @@ pub struct Delivery {
     pub pkid: u16,
     /// Seconds left (version 5).
     pub expiry: Option<u32>,
-    /// The subscription's identifier (version 5).
-    pub subscription_id: Option<u32>,
+    /// The identifiers of the subscriptions that it comes by (version 5).
+    pub subscription_ids: Vec<u32>,
+    /// A number that stands for the topic (version 5).
+    pub alias: Option<Alias>,
     /// Encoded properties passed on (version 5).
     pub forward: Bytes,
     /// The message.
     pub payload: Bytes,
+}
+
+/// A topic alias of the server's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alias {
+    /// Not 0.
+    pub number: u16,
+    /// The client knows what it stands for: the topic is left out.
+    pub known: bool,
 }
 
 /// CONNACK.
@@ -66,8 +77,6 @@ pub fn put_connack(out: &mut BytesMut, version: Version, ack: &ConnAck) {
         }
         props.put_u8(0x22);
         props.put_u16(ack.topic_alias_max);
-        // Shared subscriptions are not offered.
-        props.put_slice(&[0x2a, 0]);
         if let Some(n) = ack.keep_alive {
             props.put_u8(0x13);
             props.put_u16(n);
@@ -90,7 +99,7 @@ pub fn put_publish(out: &mut BytesMut, version: Version, d: &Delivery) {
     out.reserve(length + 5);
     out.put_u8(0x30 | u8::from(d.dup) << 3 | d.qos << 1 | u8::from(d.retain));
     put_varint(out, length);
-    put_string(out, d.topic.as_bytes());
+    put_string(out, wire_topic(version, d).as_bytes());
     if d.qos > 0 {
         out.put_u16(d.pkid);
     }
@@ -108,8 +117,12 @@ pub fn publish_size(version: Version, d: &Delivery) -> usize {
 }
 
 fn publish_length(version: Version, d: &Delivery, props: usize) -> usize {
-    let head = 2 + d.topic.len() + if d.qos > 0 { 2 } else { 0 } + d.payload.len();
+    let head = 2 + wire_topic(version, d).len() + if d.qos > 0 { 2 } else { 0 } + d.payload.len();
     head + if version == Version::V5 { varint_len(props) + props } else { 0 }
+}
+
+fn wire_topic(version: Version, d: &Delivery) -> &str {
+    if version == Version::V5 && d.alias.is_some_and(|a| a.known) { "" } else { &d.topic }
 }
 
 fn delivery_props(version: Version, d: &Delivery) -> BytesMut {
@@ -120,9 +133,13 @@ fn delivery_props(version: Version, d: &Delivery) -> BytesMut {
             props.put_u32(n);
         }
         props.put_slice(&d.forward);
-        if let Some(id) = d.subscription_id {
+        for id in &d.subscription_ids {
             props.put_u8(0x0b);
-            put_varint(&mut props, id as usize);
+            put_varint(&mut props, *id as usize);
+        }
+        if let Some(alias) = d.alias {
+            props.put_u8(0x23);
+            props.put_u16(alias.number);
         }
     }
     props

@@ -47,6 +47,9 @@ pub enum Bad {
     /// A topic name or a filter that the standard forbids.
     #[error("bad topic: {0}")]
     Topic(&'static str),
+    /// A topic alias that is none.
+    #[error("bad topic alias: {0}")]
+    Alias(&'static str),
 }
 
 impl Bad {
@@ -58,6 +61,7 @@ impl Bad {
             Bad::Version(_) => 0x84,
             Bad::TooLarge(_) => 0x95,
             Bad::Topic(_) => 0x90,
+            Bad::Alias(_) => 0x94,
         }
     }
 }

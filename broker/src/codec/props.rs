@@ -18,6 +18,8 @@ pub struct Props {
     pub max_packet: Option<u32>,
     /// Stands for a topic.
     pub topic_alias: Option<u16>,
+    /// The largest topic alias that the client takes.
+    pub topic_alias_max: Option<u16>,
     /// Seconds that the last will waits.
     pub will_delay: Option<u32>,
     /// Seconds after which the message is worthless.
@@ -114,9 +116,9 @@ fn read_one(block: &mut Reader, id: u8, props: &mut Props) -> Result<(), Bad> {
             0 => return Err(Bad::Protocol("receive maximum 0")),
             n => props.receive_max = Some(n),
         },
-        0x22 => drop(block.u16()?),
+        0x22 => props.topic_alias_max = Some(block.u16()?),
         0x23 => match block.u16()? {
-            0 => return Err(Bad::Protocol("topic alias 0")),
+            0 => return Err(Bad::Alias("topic alias 0")),
             n => props.topic_alias = Some(n),
         },
         0x26 => {

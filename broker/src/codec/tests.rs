@@ -41,7 +41,7 @@ proptest! {
     fn the_other_library_reads_what_we_write(topic in name(), n in 0u8..3, retain: bool, pkid in 1u16.., payload: Vec<u8>) {
         let delivery = Delivery {
             dup: false, qos: n, retain, topic: topic.as_str().into(), pkid: if n > 0 { pkid } else { 0 },
-            expiry: Some(7), subscription_id: Some(300), forward: Bytes::from_static(&[1, 1]), payload: payload.clone().into(),
+            expiry: Some(7), subscription_ids: vec![300, 2], alias: None, forward: Bytes::from_static(&[1, 1]), payload: payload.clone().into(),
         };
         for version in [Version::V4, Version::V5] {
             let mut out = BytesMut::new();
@@ -58,7 +58,7 @@ proptest! {
                 prop_assert_eq!((&p.topic[..], &p.payload[..], p.qos as u8, p.retain, p.pkid),
                                 (topic.as_bytes(), &payload[..], n, retain, delivery.pkid));
                 prop_assert_eq!((props.message_expiry_interval, props.payload_format_indicator, props.subscription_identifiers),
-                                (Some(7), Some(1), vec![300]));
+                                (Some(7), Some(1), vec![300, 2]));
             }
         }
     }
@@ -128,7 +128,7 @@ fn what_is_refused() {
         (&[0x30, 6, 0, 1, b'a', 2, 0x01, 2], v5, Bad::Protocol("property is neither 0 nor 1")),
         (&[0x30, 8, 0, 1, b'a', 4, 0x01, 1, 0x01, 1], v5, Bad::Protocol("property given twice")),
         (&[0x30, 6, 0, 1, b'a', 2, 0x0b, 1], v5, Bad::Malformed("property does not belong here")),
-        (&[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 0], v5, Bad::Protocol("topic alias 0")),
+        (&[0x30, 7, 0, 1, b'a', 3, 0x23, 0, 0], v5, Bad::Alias("topic alias 0")),
         (&[0x10, 10, 0, 4, b'M', b'Q', b'T', b'T', 4, 1, 0, 0], v4, Bad::Malformed("reserved flag of CONNECT")),
         (
             &[0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 0x40, 0, 0, 0, 0],

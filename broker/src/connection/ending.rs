@@ -1,0 +1,100 @@
+//! Why a connection ends, and what is left to do then: last will, session, the last bytes.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+use super::Connection;
+use crate::codec::{self, Bad, Will};
+use crate::event::Event;
+use crate::hub::{Hub, Takeover};
+use crate::message::Message;
+use crate::parked;
+
+/// Why a connection ends.
+pub(super) enum End {
+    /// The peer is gone, or the network.
+    Lost,
+    /// DISCONNECT: whether the will is wanted, and another session expiry.
+    Asked(bool, Option<u32>),
+    /// It broke the protocol.
+    Bad(Bad),
+    /// Another reason of ours, as version 5 calls it.
+    Ours(u8, &'static str),
+    /// Another connection has the same client id.
+    Taken(Takeover),
+    /// The broker stops.
+    Stopping,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
+    pub(super) async fn finish(mut self, end: End) {
+        let (reason, why) = match &end {
+            End::Lost => (None, "connection lost"),
+            End::Asked(..) => (None, "disconnected"),
+            End::Bad(bad) => {
+                info!(client = self.client, %bad, "a client is disconnected");
+                (Some(bad.code()), "protocol")
+            }
+            End::Ours(code, why) => (Some(*code), *why),
+            End::Taken(_) => (Some(0x8e), "taken over"),
+            End::Stopping => (Some(0x8b), "the broker stops"),
+        };
+        info!(client = self.client, why, "disconnected");
+        self.hub.event(Event::Disconnected { client: self.client.clone(), why });
+        let mut expiry = self.expiry;
+        let mut will = self.will.take();
+        match &end {
+            End::Asked(wanted, other) => {
+                expiry = other.unwrap_or(expiry);
+                if !wanted {
+                    will = None;
+                }
+            }
+            // The controller stops with all it has: nobody has gone offline.
+            End::Stopping => will = None,
+            _ => {}
+        }
+        let (held, notes) = (self.held, self.notes);
+        let absent =
+            parked::Absent { hub: self.hub.clone(), client: self.client, key: self.key, number: self.number, notes };
+        match end {
+            End::Taken(takeover) => absent.hand_over(held, will, expiry, takeover),
+            End::Stopping => absent.hub.detach(&absent.key, absent.number),
+            _ => absent.begin(held, will, expiry),
+        }
+        if let Some(code) = reason {
+            codec::put_disconnect(&mut self.output, self.version, code);
+        }
+        // Drained, but not for ever. A client that reads nothing is closed as it is.
+        let _ = timeout(Duration::from_secs(1), async {
+            self.write.write_all(&self.output).await?;
+            self.write.flush().await?;
+            self.write.shutdown().await
+        })
+        .await;
+        debug!("closed");
+    }
+}
+
+/// The message that a will becomes.
+pub(crate) fn will_message(hub: &Hub, will: Will, sender: u64) -> Message {
+    Message {
+        topic: will.topic.into(),
+        payload: will.payload,
+        qos: will.qos,
+        retain: will.retain,
+        sender,
+        at_ms: hub.now_ms(),
+        expiry: will.props.message_expiry,
+        forward: will.props.forward,
+    }
+}
+
+impl From<Bad> for End {
+    fn from(bad: Bad) -> End {
+        End::Bad(bad)
+    }
+}

@@ -1,0 +1,280 @@
+//! One client's connection: what it sends, what it gets, when it ends.
+//!
+//! One task does all of it and never waits for one thing alone, so a client that stops reading, stops sending or sends
+//! too fast costs nothing but itself.
+
+mod ending;
+mod incoming;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::codec::{self, Connect, Version, Will};
+use crate::event::Event;
+use crate::hub::{Held, Hub, Note};
+use crate::outlet::{self, Outcome};
+use crate::rights::Role;
+use crate::session::Offer;
+
+pub(crate) use ending::will_message;
+
+use ending::End;
+
+/// Unconfirmed publishes of one client, in messages and bytes; above it is not read from.
+const UNCONFIRMED: usize = 1024;
+const UNCONFIRMED_BYTES: usize = 8 << 20;
+/// Unsent bytes above which a client is not read from.
+const UNSENT: usize = 256 << 10;
+/// Topic aliases that a client may set.
+pub(crate) const ALIASES: u16 = 64;
+/// QoS 2 messages that a client may leave unreleased, and the receive maximum it is told.
+pub(crate) const RECEIVE_MAX: u16 = 1024;
+
+/// What the handshake found out.
+pub(crate) struct Client<S> {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) name: String,
+    /// What its session is owned by: account and client id.
+    pub(crate) key: String,
+    pub(crate) number: u64,
+    pub(crate) read: ReadHalf<S>,
+    pub(crate) write: WriteHalf<S>,
+    /// Came after CONNECT already.
+    pub(crate) input: BytesMut,
+    /// CONNACK.
+    pub(crate) output: BytesMut,
+    pub(crate) held: Held,
+    pub(crate) notes: mpsc::UnboundedReceiver<Note>,
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Name and role; `None` when there are no accounts.
+    pub(crate) account: Option<(String, Role)>,
+    /// Seconds that the session outlives this connection.
+    pub(crate) expiry: u32,
+    pub(crate) connect: Connect,
+}
+
+/// A client whose CONNECT was accepted.
+struct Connection<S> {
+    hub: Arc<Hub>,
+    client: String,
+    key: String,
+    number: u64,
+    version: Version,
+    read: ReadHalf<S>,
+    write: WriteHalf<S>,
+    input: BytesMut,
+    output: BytesMut,
+    /// Written but not flushed.
+    unflushed: bool,
+    held: Held,
+    notes: mpsc::UnboundedReceiver<Note>,
+    own_notes: mpsc::UnboundedSender<Note>,
+    stop: watch::Receiver<bool>,
+    will: Option<Will>,
+    /// Name and role; `None` when there are no accounts.
+    account: Option<(String, Role)>,
+    /// Seconds that the session outlives this connection.
+    expiry: u32,
+    keep_alive: Option<Duration>,
+    aliases: HashMap<u16, Arc<str>>,
+    unconfirmed: usize,
+    unconfirmed_bytes: usize,
+    heard: Instant,
+    progress: Instant,
+    slow_told: bool,
+}
+
+/// Serves a client to its last byte.
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Send + Unpin>(client: Client<S>) {
+    Connection::new(client).run().await;
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
+    fn new(client: Client<S>) -> Connection<S> {
+        let Client {
+            hub,
+            name,
+            key,
+            number,
+            read,
+            write,
+            input,
+            mut output,
+            mut held,
+            notes,
+            stop,
+            account,
+            expiry,
+            connect,
+        } = client;
+        let version = connect.version;
+        held.session.connected(version, &connect.props, &mut output);
+        Connection {
+            own_notes: hub.notes(&key, number).unwrap_or_else(|| mpsc::unbounded_channel().0),
+            client: name,
+            key,
+            number,
+            version,
+            read,
+            write,
+            input,
+            output,
+            unflushed: false,
+            held,
+            notes,
+            stop,
+            will: connect.will,
+            account,
+            expiry,
+            keep_alive: (connect.keep_alive > 0).then(|| Duration::from_secs(u64::from(connect.keep_alive)) * 3 / 2),
+            aliases: HashMap::new(),
+            unconfirmed: 0,
+            unconfirmed_bytes: 0,
+            heard: crate::clock::timer(),
+            progress: crate::clock::timer(),
+            slow_told: false,
+            hub,
+        }
+    }
+
+    async fn run(mut self) {
+        let end = loop {
+            match self.turn().await {
+                Ok(()) => {}
+                Err(end) => break end,
+            }
+        };
+        self.finish(end).await;
+    }
+
+    /// Handles what is there, then waits for one more thing to happen.
+    async fn turn(&mut self) -> Result<(), End> {
+        while self.may_read() {
+            match codec::frame(&mut self.input, self.hub.config.limits.packet).map_err(End::Bad)? {
+                Some(frame) => {
+                    let packet = codec::decode(frame, self.version).map_err(End::Bad)?;
+                    self.heard = crate::clock::timer();
+                    self.packet(packet).await?;
+                }
+                None => break,
+            }
+        }
+        if self.input.is_empty() && self.input.capacity() > 2 * UNSENT {
+            self.input = BytesMut::new();
+        }
+        self.held.session.fill(self.version, &mut self.output, self.hub.now_ms());
+        let readable = self.may_read();
+        let writable = !self.output.is_empty() || self.unflushed;
+        let deadline = self.deadline();
+        tokio::select! {
+            n = read_some(&mut self.read, &mut self.input), if readable => {
+                if n.map_err(|_| End::Lost)? == 0 {
+                    return Err(End::Lost);
+                }
+            }
+            n = write_some(&mut self.write, &mut self.output, &mut self.unflushed), if writable => {
+                n.map_err(|_| End::Lost)?;
+                self.progress = crate::clock::timer();
+                if self.output.is_empty() && self.output.capacity() > 2 * UNSENT {
+                    self.output = BytesMut::new();
+                }
+            }
+            outcome = outlet::next(&self.hub, &mut self.held) => self.outcome(outcome)?,
+            note = self.notes.recv() => match note {
+                Some(Note::Routed(routed)) => self.routed(routed),
+                Some(Note::Takeover(takeover)) => return Err(End::Taken(takeover)),
+                None => return Err(End::Stopping),
+            },
+            () = stopped(&mut self.stop) => return Err(End::Stopping),
+            () = sleep_until(deadline) => self.check_time()?,
+        }
+        Ok(())
+    }
+
+    fn may_read(&self) -> bool {
+        self.unconfirmed < UNCONFIRMED && self.unconfirmed_bytes < UNCONFIRMED_BYTES && self.output.len() < UNSENT
+    }
+
+    fn deadline(&self) -> Instant {
+        let stall = self.progress + self.hub.config.limits.stall;
+        let day = crate::clock::timer() + Duration::from_secs(24 * 3600);
+        let quiet = self.keep_alive.map_or(day, |k| self.heard + k);
+        if self.output.is_empty() { quiet } else { quiet.min(stall.max(crate::clock::timer())) }
+    }
+
+    /// The keep alive counts what the client sends, so a half-open connection dies also while messages flow to it.
+    fn check_time(&mut self) -> Result<(), End> {
+        let now = crate::clock::timer();
+        // A client that is not read from because of us is not silent.
+        if self.keep_alive.is_some_and(|k| now >= self.heard + k) {
+            if self.may_read() {
+                return Err(End::Ours(0x8d, "keep alive timeout"));
+            }
+            self.heard = now;
+        }
+        if !self.output.is_empty() && now >= self.progress + self.hub.config.limits.stall {
+            return Err(End::Ours(0x97, "reads nothing"));
+        }
+        Ok(())
+    }
+
+    fn outcome(&mut self, outcome: Outcome) -> Result<(), End> {
+        let offer = match outcome {
+            Outcome::Nothing => return Ok(()),
+            Outcome::Message(offer) => offer,
+        };
+        if self.output.is_empty() {
+            self.progress = crate::clock::timer();
+        }
+        match offer {
+            Offer::Taken => Ok(()),
+            Offer::Dropped => {
+                if !std::mem::replace(&mut self.slow_told, true) {
+                    self.hub.event(Event::Slow { client: self.client.clone(), closed: false });
+                }
+                Ok(())
+            }
+            Offer::Overflow => {
+                self.hub.event(Event::Slow { client: self.client.clone(), closed: true });
+                Err(End::Ours(0x97, "does not keep up"))
+            }
+        }
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|s| *s).await;
+}
+
+async fn read_some<S: AsyncRead>(read: &mut ReadHalf<S>, input: &mut BytesMut) -> std::io::Result<usize> {
+    // Memory for the first bytes only; a large packet gets more as its bytes come, never as they are announced.
+    let room = input.len().clamp(2048, 1 << 20);
+    if input.capacity() - input.len() < room / 4 {
+        input.reserve(room);
+    }
+    read.read_buf(input).await
+}
+
+/// One write, or one flush when all is written. Either may be cut off at any time.
+async fn write_some<S: AsyncWrite>(
+    write: &mut WriteHalf<S>,
+    output: &mut BytesMut,
+    unflushed: &mut bool,
+) -> std::io::Result<()> {
+    if output.is_empty() {
+        write.flush().await?;
+        *unflushed = false;
+    } else {
+        if write.write_buf(output).await? == 0 {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        *unflushed = true;
+    }
+    Ok(())
+}

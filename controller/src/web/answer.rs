@@ -99,7 +99,8 @@ pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: impl AsRef<s
     }
 }
 
-/// What every answer bears: nothing from elsewhere is loaded, nobody may frame the page or guess a file's type.
+/// What every answer bears: nothing from elsewhere is loaded, nobody may frame the page or guess a file's type. Without
+/// any referrer browsers would also say nothing of where a form comes from, and the login wants to know.
 pub(super) fn secured(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 4] = [
         (
@@ -108,7 +109,7 @@ pub(super) fn secured(mut response: Response) -> Response {
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, "same-origin"),
     ];
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

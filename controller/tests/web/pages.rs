@@ -161,7 +161,7 @@ async fn the_first_load_is_small_and_all_of_it_comes_from_here() {
     let page = site.get("/").await;
     assert!(page.header("content-security-policy").unwrap().contains("default-src 'self'"));
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("referrer-policy"), Some("same-origin"));
     assert!(!page.body.contains("http://") && !page.body.contains("https://") && !page.body.contains("style="));
     let start = page.body.find("/assets/").unwrap();
     let folder = &page.body[start..start + "/assets/".len() + 16];

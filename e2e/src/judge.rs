@@ -34,6 +34,26 @@ pub struct Frame {
     pub counter: u32,
 }
 
+/// Pictures that are missing, by the pictures themselves, and what the manifest says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// The last picture before, or T0.
+    pub from: Wall,
+    /// The first picture after, or T1.
+    pub to: Wall,
+    /// How many are missing.
+    pub missing: u64,
+    /// The gap's cause, or who dropped them: `camera`, `encoder`.
+    pub cause: String,
+}
+
+impl Hole {
+    /// Its length in seconds.
+    pub fn length_s(&self) -> f64 {
+        self.to.since_us(self.from) as f64 / 1e6
+    }
+}
+
 impl Footage {
     /// The files of the take that `current` (a `take/current`) names, of node `ip`, in `folder`.
     ///
@@ -107,6 +127,56 @@ impl Footage {
             assert_eq!(segment.index as usize, k);
         }
         first
+    }
+
+    /// Judges a take that has holes: between them no picture is missing or doubled and every stamp is true; each hole
+    /// in the pictures stands in the manifest, as a gap or as dropped frames, and nothing stands there that is no hole.
+    /// Gives the holes.
+    ///
+    /// # Panics
+    /// With what is wrong.
+    pub fn expect_told(&self, t1: Wall) -> Vec<Hole> {
+        let manifest = self.manifest().unwrap();
+        let frames = self.frames();
+        let us = |frame: &Frame| frame.truth_ns as i64 / 1000;
+        for frame in &frames {
+            let off = frame.row.time.micros() * 1000 - frame.truth_ns as i64;
+            assert!(off.abs() <= 1_000, "{}: frame {} is stamped {off} ns off", self.base, frame.row.frame);
+        }
+        let mut holes = Vec::new();
+        let mut note = |from: Wall, to: Wall, missing: i64| {
+            let gap = manifest.gaps.iter().find(|gap| gap.from == from && gap.to == to).map(|gap| gap.cause.clone());
+            let drop = || manifest.drops.iter().find(|drop| drop.from <= from && drop.to >= to);
+            let cause = gap.or_else(|| drop().map(|drop| format!("{:?}", drop.by).to_lowercase()));
+            let why = || format!("{}: {missing} frames are missing from {from} to {to}: {manifest:?}", self.base);
+            holes.push(Hole { from, to, missing: missing as u64, cause: cause.unwrap_or_else(|| panic!("{}", why())) });
+        };
+        let (first, last) = (frames.first().unwrap(), frames.last().unwrap());
+        let before = (us(first) - self.t0().micros()) / PERIOD_US;
+        if before > 0 {
+            note(self.t0(), first.row.time, before);
+        }
+        for pair in frames.windows(2) {
+            let missing = (us(&pair[1]) - us(&pair[0]) + PERIOD_US / 2) / PERIOD_US - 1;
+            assert!(missing >= 0, "{}: frame {} is doubled", self.base, pair[1].row.frame);
+            if missing > 0 {
+                note(pair[0].row.time, pair[1].row.time, missing);
+            }
+        }
+        let after = (t1.micros() - us(last) - 2) / PERIOD_US;
+        if after > 0 {
+            note(last.row.time, t1, after);
+        }
+        for gap in &manifest.gaps {
+            let is_hole = holes.iter().any(|hole| hole.from == gap.from && hole.to == gap.to);
+            // A child that is started again between two pictures leaves a gap without a missing picture.
+            let joins = frames.windows(2).any(|pair| pair[0].row.time == gap.from && pair[1].row.time == gap.to);
+            assert!(is_hole || joins, "{}: {gap:?} is no hole of {holes:?}", self.base);
+        }
+        let dropped: u64 = manifest.drops.iter().map(|drop| drop.frames).sum();
+        let single = holes.iter().filter(|hole| matches!(hole.cause.as_str(), "camera" | "encoder"));
+        assert_eq!(single.map(|hole| hole.missing).sum::<u64>(), dropped, "{}: {:?}", self.base, manifest.drops);
+        holes
     }
 
     /// No picture missing, none doubled, stamps true to 1 ms (they are to 1 µs), digests right.

@@ -211,6 +211,12 @@ impl Rig {
         footage
     }
 
+    /// Waits for a status of node `i` (also one that came before) that `find` makes something of.
+    pub fn status<T>(&self, i: usize, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
+        let topic = format!("status/{}", self.nodes[i - 1].ip);
+        self.ear.wait(&format!("cam{i} {what}"), &topic, find)
+    }
+
     /// Waits until take `current` on node `i` has `frames` frames or more.
     pub fn recorded(&self, i: usize, frames: u64) {
         let topic = format!("status/{}", self.nodes[i - 1].ip);

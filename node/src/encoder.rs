@@ -5,9 +5,11 @@
 //! forced key frames from the first picture. The reader takes the coded pictures: `framecrc` tells each one's stamp
 //! and size, which cuts the stream into access units without looking into it.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read as _, Write as _};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +18,7 @@ use syncslate_shared::child::{Child, Program};
 use syncslate_shared::time::{Clocks as _, SystemClocks, Wall};
 use tokio::sync::oneshot;
 
+use crate::backlog::Backlog;
 use crate::camera::raw::RawCamera;
 use crate::camera::{AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Sink};
 use crate::fifo::Fifo;
@@ -103,9 +106,12 @@ impl Parts {
         let _ = fcntl_setpipe_size(&to, PIPE_BYTES);
         let (width, height) = (settings.width, settings.height);
         let dummy = (SystemClocks.wall() - DUMMY_AGE).floor_to(Duration::from_millis(settings.gop_ms));
-        let feeder = in_thread("feeder", move || feed(pictures, to, width, height, dummy))?;
+        let fed = Fed::default();
+        let told = Told { fed: fed.clone(), sink: sink.clone() };
+        let backlog = Backlog::new(Duration::from_secs_f64(1.0 / settings.fps));
+        let feeder = in_thread("feeder", move || feed(pictures, to, width, height, dummy, backlog, &told))?;
         let (units_end, index_end, sink) = (units.take_reader()?, index.take_reader()?, sink.clone());
-        let reader = in_thread("reader", move || read(units_end, index_end, &sink))?;
+        let reader = in_thread("reader", move || read(units_end, index_end, &fed, &sink))?;
         Ok(Self { encoder, units, index, feeder, reader, _folder: folder })
     }
 
@@ -163,47 +169,110 @@ fn in_thread(
     Ok(told)
 }
 
-fn feed(mut camera: PipeReader, mut encoder: PipeWriter, width: u32, height: u32, dummy: Wall) -> Result<(), String> {
-    let ours = FileHeader::new(width, height).map_err(|e| e.to_string())?;
-    let lost = |e: std::io::Error| format!("the encoder takes no more pictures: {e}");
-    encoder.write_all(&ours.bytes()).map_err(lost)?;
-    encoder.write_all(&ours.frame_bytes(dummy)).map_err(lost)?;
-    // Black in luma, grey in chroma.
-    let luma = ours.picture_bytes() / 3 * 2;
-    encoder.write_all(&vec![16; luma]).map_err(lost)?;
-    encoder.write_all(&vec![128; ours.picture_bytes() - luma]).map_err(lost)?;
-    let mut header = [0; FILE_HEADER_BYTES];
-    camera.read_exact(&mut header).map_err(|_| "the camera ended before its first picture".to_owned())?;
-    let theirs = FileHeader::parse(&header).map_err(|e| format!("the camera's stream is wrong: {e}"))?;
-    if theirs != ours {
-        let (w, h) = (theirs.width, theirs.height);
-        return Err(format!("the camera sends pictures of {w}x{h}, it was asked for {width}x{height}"));
+/// The stamps of the pictures that are in the encoder, oldest first.
+#[derive(Clone, Default)]
+struct Fed(Arc<Mutex<VecDeque<Wall>>>);
+
+impl Fed {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Wall>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let mut last = dummy;
-    let mut head = [0; FRAME_HEADER_BYTES];
-    loop {
-        if camera.read_exact(&mut head).is_err() {
+
+    /// A picture came out: how many older ones did not.
+    fn out(&self, time: Wall) -> u64 {
+        let mut fed = self.lock();
+        let older = fed.iter().take_while(|fed| **fed < time).count();
+        let there = fed.get(older) == Some(&time);
+        fed.drain(..older + usize::from(there));
+        older as u64
+    }
+}
+
+/// Whom the feeder tells what it meets.
+struct Told {
+    fed: Fed,
+    sink: Sink,
+}
+
+struct Feeder<'a> {
+    camera: PipeReader,
+    encoder: PipeWriter,
+    header: FileHeader,
+    backlog: Backlog,
+    told: &'a Told,
+}
+
+fn feed(
+    camera: PipeReader,
+    encoder: PipeWriter,
+    width: u32,
+    height: u32,
+    dummy: Wall,
+    backlog: Backlog,
+    told: &Told,
+) -> Result<(), String> {
+    let header = FileHeader::new(width, height).map_err(|e| e.to_string())?;
+    Feeder { camera, encoder, header, backlog, told }.run(dummy)
+}
+
+fn lost(e: std::io::Error) -> String {
+    format!("the encoder takes no more pictures: {e}")
+}
+
+impl Feeder<'_> {
+    fn run(mut self, dummy: Wall) -> Result<(), String> {
+        let ours = self.header;
+        self.encoder.write_all(&ours.bytes()).map_err(lost)?;
+        self.encoder.write_all(&ours.frame_bytes(dummy)).map_err(lost)?;
+        // Black in luma, grey in chroma.
+        let luma = ours.picture_bytes() / 3 * 2;
+        self.encoder.write_all(&vec![16; luma]).map_err(lost)?;
+        self.encoder.write_all(&vec![128; ours.picture_bytes() - luma]).map_err(lost)?;
+        let mut header = [0; FILE_HEADER_BYTES];
+        self.camera.read_exact(&mut header).map_err(|_| "the camera ended before its first picture".to_owned())?;
+        let theirs = FileHeader::parse(&header).map_err(|e| format!("the camera's stream is wrong: {e}"))?;
+        if theirs != ours {
+            let (w, h) = (theirs.width, theirs.height);
+            let (width, height) = (ours.width, ours.height);
+            return Err(format!("the camera sends pictures of {w}x{h}, it was asked for {width}x{height}"));
+        }
+        let mut last = dummy;
+        loop {
+            last = self.picture(last)?;
+        }
+    }
+
+    /// Hands one picture on; gives its stamp.
+    fn picture(&mut self, last: Wall) -> Result<Wall, String> {
+        let mut head = [0; FRAME_HEADER_BYTES];
+        let idle = SystemClocks.mono();
+        if self.camera.read_exact(&mut head).is_err() {
             return Err("the camera's stream ended".into());
         }
-        let frame = theirs.parse_frame(&head).map_err(|e| format!("the camera's stream is wrong: {e}"))?;
-        if frame.time <= last {
-            return Err(format!("the camera's stamps went back from {last} to {}: its clock was set", frame.time));
+        let time = self.header.parse_frame(&head).map_err(|e| format!("the camera's stream is wrong: {e}"))?.time;
+        if time <= last {
+            return Err(format!("the camera's stamps went back from {last} to {time}: its clock was set"));
         }
-        last = frame.time;
-        encoder.write_all(&head).map_err(lost)?;
-        let mut left = ours.picture_bytes();
+        let age = Duration::from_micros(u64::try_from(SystemClocks.wall().since_us(time)).unwrap_or(0));
+        if let Some(behind) = self.backlog.on_picture(SystemClocks.mono().since(idle), age) {
+            let _ = self.told.sink.blocking_send(CameraEvent::Behind(behind));
+        }
+        self.told.fed.lock().push_back(time);
+        self.encoder.write_all(&head).map_err(lost)?;
+        let mut left = self.header.picture_bytes();
         while left > 0 {
-            match splice(&camera, None, &encoder, None, left, SpliceFlags::MOVE) {
+            match splice(&self.camera, None, &self.encoder, None, left, SpliceFlags::MOVE) {
                 Ok(0) => return Err("the camera's stream ended within a picture".into()),
                 Ok(n) => left -= n,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(lost(e.into())),
             }
         }
+        Ok(time)
     }
 }
 
-fn read(mut units: File, index: File, sink: &Sink) -> Result<(), String> {
+fn read(mut units: File, index: File, fed: &Fed, sink: &Sink) -> Result<(), String> {
     let mut dummy = true;
     for line in BufReader::new(index).lines() {
         let line = line.map_err(|e| format!("the encoder's index broke off: {e}"))?;
@@ -213,10 +282,32 @@ fn read(mut units: File, index: File, sink: &Sink) -> Result<(), String> {
         if std::mem::take(&mut dummy) {
             continue;
         }
-        let unit = AccessUnit { time: Wall::from_micros(packet.pts), key: packet.key, data: Bytes::from(data) };
+        let time = Wall::from_micros(packet.pts);
+        let swallowed = fed.out(time);
+        if swallowed > 0 && sink.blocking_send(CameraEvent::Swallowed(swallowed)).is_err() {
+            break;
+        }
+        let unit = AccessUnit { time, key: packet.key, data: Bytes::from(data) };
         if sink.blocking_send(CameraEvent::Unit(unit)).is_err() {
             break;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_that_went_in_and_did_not_come_out_are_counted() {
+        let (fed, at) = (Fed::default(), |i: i64| Wall::from_micros(1_761_220_930_000_000 + i * 33_333));
+        fed.lock().extend((0..9).map(at));
+        let out: Vec<u64> = [0, 1, 4, 5, 8].into_iter().map(|i| fed.out(at(i))).collect();
+        assert_eq!(out, [0, 0, 2, 0, 2]);
+        assert!(fed.lock().is_empty());
+        // An encoder that makes up a stamp loses nothing by it.
+        fed.lock().extend((9..11).map(at));
+        assert_eq!((fed.out(at(9).offset_us(-1)), fed.out(at(9)), fed.out(at(10))), (0, 0, 0));
+    }
 }

@@ -1,7 +1,7 @@
 //! All that can happen to a node, and all that it can do about it. Pure.
 
 use syncslate_shared::link::LinkEvent;
-use syncslate_shared::manifest::{Gap, Pause};
+use syncslate_shared::manifest::{Drop, Gap, Pause};
 use syncslate_shared::protocol::ClockReading;
 use syncslate_shared::protocol::Take;
 use syncslate_shared::take::{Mark, TakeId};
@@ -61,6 +61,8 @@ pub enum StoreCommand {
     LeadIn(u64),
     /// Note a gap.
     Gap(Gap),
+    /// Note single frames that are missing.
+    Dropped(Drop),
     /// The marks as they are now, all of them.
     Marks {
         /// The take they belong to.
@@ -93,6 +95,8 @@ pub enum StoreEvent {
         /// The exposure of the last picture that was kept before; `None` for a take that begins.
         last: Option<Wall>,
     },
+    /// Footage is being written again, after a failure.
+    Recovered,
     /// All files are closed and have their digests.
     Finished {
         /// Which take.

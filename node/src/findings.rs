@@ -1,6 +1,9 @@
 //! What people should know of this node, made of its readings: each with what to do about it. Pure.
 
-use syncslate_shared::protocol::{ClockReading, Fault, Finding, Level};
+use std::time::Duration;
+
+use syncslate_shared::manifest::Gap;
+use syncslate_shared::protocol::{ClockReading, Drops, Fault, Finding, Level};
 use syncslate_shared::size::Size;
 
 use crate::probe::Power;
@@ -9,6 +12,10 @@ use crate::probe::Power;
 const SHORT_S: u64 = 30 * 60;
 /// A clock further off than this tears a take apart by parts of a frame, in microseconds.
 const FAR_OFF_US: i64 = 5_000;
+/// A write or sync that takes longer holds footage in memory.
+const SLOW_WRITE: Duration = Duration::from_secs(2);
+/// So many bytes that wait are much: with 64 MiB the disk counts as failed.
+const MUCH_WAITING: u64 = 16 << 20;
 /// The Pi slows its processor down at 80 °C.
 const HOT_C: f64 = 78.0;
 
@@ -23,17 +30,35 @@ pub struct Seen<'a> {
     pub free_bytes: Option<u64>,
     /// Seconds until the disk is full.
     pub seconds_left: Option<u64>,
+    /// The slowest write or sync of the last seconds.
+    pub slowest_write: Duration,
+    /// Bytes that wait in memory to be written.
+    pub waiting_bytes: u64,
     /// Temperature of the processor in °C.
     pub temp_c: Option<f64>,
     /// What the firmware says of power and heat.
     pub power: Option<Power>,
+    /// For how long a camera that runs has sent no picture, when that is too long.
+    pub stalled: Option<Duration>,
+    /// Whether the encoder is slower than the camera.
+    pub behind: bool,
+    /// By how many microseconds the clock was set a short time ago.
+    pub step_us: Option<i64>,
+    /// Frames of the take that are missing.
+    pub drops: Drops,
+    /// How many gaps the take has, and the last one.
+    pub gaps: Option<(u64, &'a Gap)>,
 }
 
 /// All findings, the worst first.
 pub fn find(seen: &Seen<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = seen.fault.map(fault).into_iter().collect();
     found.extend(disk(seen));
+    found.extend(slow_disk(seen));
+    found.extend(camera(seen));
+    found.extend(missing(seen));
     found.extend(clock(seen.clock));
+    found.extend(stepped(seen.step_us));
     found.extend(power(seen));
     found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     found
@@ -57,6 +82,60 @@ fn disk(seen: &Seen<'_>) -> Option<Finding> {
     let free = seen.free_bytes.map(|bytes| format!(", {} are free", Size(bytes))).unwrap_or_default();
     let message = format!("the disk is full in {}{free}", minutes(left));
     Some(finding(Level::Warning, "disk_short", message, "make room before the take, or choose a lower bit rate"))
+}
+
+fn slow_disk(seen: &Seen<'_>) -> Option<Finding> {
+    let (slowest, waiting) = (seen.slowest_write, seen.waiting_bytes);
+    if slowest < SLOW_WRITE && waiting < MUCH_WAITING {
+        return None;
+    }
+    let message =
+        format!("the disk is slow: a write took {:.1} s, {} wait in memory", slowest.as_secs_f64(), Size(waiting));
+    let remedy = "use a faster card or a lower bit rate; a card that has become slow is often dying";
+    Some(finding(Level::Warning, "disk_slow", message, remedy))
+}
+
+fn camera(seen: &Seen<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(silent) = seen.stalled {
+        let message = format!("the camera has sent no picture for {:.1} s", silent.as_secs_f64());
+        found.push(finding(
+            Level::Warning,
+            "camera_stalled",
+            message,
+            "if it comes again, look at its cable and supply",
+        ));
+    }
+    if seen.behind {
+        let message = "the encoder is slower than the camera, frames get lost".into();
+        let remedy = "choose a smaller picture or fewer frames a second, or give the processor less else to do";
+        found.push(finding(Level::Warning, "encoder_behind", message, remedy));
+    }
+    found
+}
+
+fn missing(seen: &Seen<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let Drops { camera, encoder, .. } = seen.drops;
+    if camera + encoder > 0 {
+        let message = format!("frames are missing in this take: {camera} by the camera, {encoder} by the encoder");
+        let remedy = "look at the camera's cable and supply; for the encoder choose a smaller picture";
+        found.push(finding(Level::Warning, "frames_dropped", message, remedy));
+    }
+    if let Some((count, gap)) = seen.gaps {
+        let length = gap.to.since_us(gap.from) as f64 / 1e6;
+        let detail = gap.detail.split("\n\nhint: ").next().unwrap_or_default();
+        let all = if count > 1 { format!(", the last of {count} gaps") } else { String::new() };
+        let message = format!("this take has a gap of {length:.1} s{all} ({}): {detail}", gap.cause);
+        found.push(finding(Level::Warning, "gap", message, ""));
+    }
+    found
+}
+
+fn stepped(step_us: Option<i64>) -> Option<Finding> {
+    let message = format!("the clock was {}: stamps jump there", crate::steps::told(step_us?));
+    let remedy = "see that chrony steps the clock only after the boot (`makestep 0.1 3`)";
+    Some(finding(Level::Warning, "clock_stepped", message, remedy))
 }
 
 fn minutes(seconds: u64) -> String {
@@ -116,6 +195,8 @@ fn power(seen: &Seen<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use syncslate_shared::time::Wall;
+
     use super::*;
 
     fn reading(synced: bool, offset_us: Option<i64>) -> ClockReading {
@@ -153,6 +234,12 @@ mod tests {
             (Seen { clock: Some(&off), ..base }, "clock_off"),
             (Seen { seconds_left: Some(1_799), ..base }, "disk_short"),
             (Seen { temp_c: Some(78.0), ..base }, "hot"),
+            (Seen { slowest_write: Duration::from_secs(3), ..base }, "disk_slow"),
+            (Seen { waiting_bytes: 17 << 20, ..base }, "disk_slow"),
+            (Seen { stalled: Some(Duration::from_millis(170)), ..base }, "camera_stalled"),
+            (Seen { behind: true, ..base }, "encoder_behind"),
+            (Seen { step_us: Some(-2_000_000), ..base }, "clock_stepped"),
+            (Seen { drops: Drops { camera: 3, encoder: 0, gaps: 0 }, ..base }, "frames_dropped"),
             (Seen { power: Some(low), ..base }, "under_voltage"),
             (Seen { power: Some(slowed), temp_c: Some(84.0), ..base }, "throttled"),
         ];
@@ -181,5 +268,17 @@ mod tests {
         assert_eq!(find(&seen)[0].message, "the disk is full in 11 min, 1.2 GB are free");
         let seen = Seen { free_bytes: None, seconds_left: Some(100), ..seen };
         assert_eq!(find(&seen)[0].message, "the disk is full in 100 s");
+    }
+
+    #[test]
+    fn a_gap_is_told_in_plain_words() {
+        let clock = reading(true, Some(3));
+        let from = Wall::from_micros(1_761_220_930_500_000);
+        let detail = "the camera was pulled\n\nhint: put it back".into();
+        let gap = Gap { from, to: from.offset_us(2_340_000), cause: "camera_lost".into(), detail };
+        let seen = Seen { clock: Some(&clock), gaps: Some((2, &gap)), ..Seen::default() };
+        let found = find(&seen);
+        let message = "this take has a gap of 2.3 s, the last of 2 gaps (camera_lost): the camera was pulled";
+        assert_eq!((found[0].code.as_str(), found[0].message.as_str()), ("gap", message));
     }
 }

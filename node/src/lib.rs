@@ -2,6 +2,7 @@
 //!
 //! Pictures flow one way: camera → encoder → ring → session → store. The session alone decides what is kept.
 
+pub mod backlog;
 pub mod camera;
 pub mod decode;
 pub mod encoder;
@@ -18,5 +19,6 @@ pub mod run;
 pub mod session;
 pub mod settings;
 pub mod space;
+pub mod steps;
 pub mod store;
 pub mod supervisor;

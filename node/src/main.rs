@@ -1,6 +1,7 @@
 //! `syncslate-node`: parses, runs, says why it ended.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use syncslate_node::settings::{Cli, Settings, Tool};
@@ -24,7 +25,11 @@ fn start(mut cli: Cli) -> Result<(), Failure> {
         None => {
             let settings = Settings::new(&cli)?;
             report::start_log();
-            runtime()?.block_on(run::run(settings))
+            let runtime = runtime()?;
+            let outcome = runtime.block_on(run::run(settings));
+            // A look at a disk that hangs must not keep the program.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+            outcome
         }
     }
 }

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use syncslate_shared::child::Program;
 use syncslate_shared::protocol::ClockReading;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
+
+use crate::space::Room;
 
 /// No instrument may take longer.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -28,8 +31,8 @@ pub enum Reading {
 /// One round of readings of the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Machine {
-    /// Free bytes for this program where the videos lie.
-    pub free_bytes: Option<u64>,
+    /// The disk where the videos lie.
+    pub room: Option<Room>,
     /// Temperature of the processor in °C.
     pub temp_c: Option<f64>,
     /// What the firmware says of power and heat.
@@ -78,7 +81,10 @@ async fn for_ever<F: Future<Output = Reading>>(every: Duration, tell: mpsc::Send
 /// A disk that hangs holds up a thread of its own.
 async fn read_machine(videos: PathBuf) -> Reading {
     let read = move || Machine {
-        free_bytes: rustix::fs::statvfs(&videos).ok().map(|s| s.f_bavail.saturating_mul(s.f_frsize)),
+        room: statvfs(&videos).ok().map(|disk| Room {
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            read_only: disk.f_flag.contains(StatVfsMountFlags::RDONLY),
+        }),
         temp_c: read_number("/sys/class/thermal/thermal_zone0/temp").map(|milli| milli / 1000.0),
         power: std::fs::read_to_string("/sys/devices/platform/soc/soc:firmware/get_throttled")
             .ok()
@@ -171,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn a_machine_without_instruments_says_so() {
         let free = |reading| match reading {
-            Reading::Machine(machine) => machine.free_bytes,
+            Reading::Machine(machine) => machine.room,
             Reading::Clock(_) => panic!("the machine was asked"),
         };
         assert!(free(read_machine("/".into()).await).is_some());

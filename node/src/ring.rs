@@ -12,6 +12,9 @@ use crate::camera::AccessUnit;
 /// Above this many bytes the oldest pictures go early: a wrong bit rate must not eat the machine's memory.
 const MAX_BYTES: usize = 96 * 1024 * 1024;
 
+/// A step that no picture has shown after so long a time is not in the camera's stamps.
+const STEP_SHOWS: Duration = Duration::from_secs(2);
+
 /// Why the footage before a picture does not join on to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Break {
@@ -30,6 +33,12 @@ pub struct Slot {
     pub arrived: Mono,
     /// Set when footage was lost before it: camera or encoder began anew. Such a picture is always an IDR.
     pub broken: Option<Break>,
+    /// By how many microseconds the wall clock was set between the picture before and this one; mostly 0.
+    pub stepped_us: i64,
+    /// Pictures that the encoder took before this one and gave nothing for.
+    pub swallowed: u64,
+    /// Whether the encoder was behind the camera.
+    pub behind: bool,
     /// The picture.
     pub unit: AccessUnit,
 }
@@ -43,12 +52,32 @@ pub struct Ring {
     bytes: usize,
     broken: Option<Break>,
     awaiting_key: bool,
+    step: Option<Step>,
+    swallowed: u64,
+    behind: bool,
+}
+
+/// The wall clock was set, and no picture has shown it yet.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    us: i64,
+    at: Mono,
 }
 
 impl Ring {
     /// An empty ring that reaches back at least `span` once it is full.
     pub fn new(span: Duration) -> Self {
-        Self { span, slots: VecDeque::new(), next_seq: 0, bytes: 0, broken: None, awaiting_key: true }
+        Self {
+            span,
+            slots: VecDeque::new(),
+            next_seq: 0,
+            bytes: 0,
+            broken: None,
+            awaiting_key: true,
+            step: None,
+            swallowed: 0,
+            behind: false,
+        }
     }
 
     /// Takes a picture in. Until the first IDR after a start nothing can be played, so nothing is held.
@@ -58,7 +87,16 @@ impl Ring {
         }
         self.awaiting_key = false;
         self.bytes += unit.data.len();
-        self.slots.push_back(Slot { seq: self.next_seq, arrived, broken: self.broken.take(), unit });
+        let stepped_us = self.shows_step(&unit, arrived);
+        self.slots.push_back(Slot {
+            seq: self.next_seq,
+            arrived,
+            broken: self.broken.take(),
+            stepped_us,
+            swallowed: std::mem::take(&mut self.swallowed),
+            behind: self.behind,
+            unit,
+        });
         self.next_seq += 1;
         self.evict(arrived);
         true
@@ -70,6 +108,36 @@ impl Ring {
         if !self.slots.is_empty() {
             self.broken = Some(why);
         }
+    }
+
+    /// The wall clock was set by `us` microseconds: one of the next pictures' stamps will show it.
+    pub fn stepped(&mut self, us: i64, at: Mono) {
+        let before = self.step.map_or(0, |step| step.us);
+        self.step = (!self.slots.is_empty()).then_some(Step { us: before + us, at });
+    }
+
+    /// The encoder took so many pictures and gave nothing for them.
+    pub fn swallow(&mut self, pictures: u64) {
+        self.swallowed += pictures;
+    }
+
+    /// The encoder is slower than the camera, or is not.
+    pub fn set_behind(&mut self, behind: bool) {
+        self.behind = behind;
+    }
+
+    /// By how much the clock was set before this picture was exposed and after the one before it was: its stamp is then
+    /// further from that one's than its arrival is. Pictures that were under way when the clock was set do not show it.
+    fn shows_step(&mut self, unit: &AccessUnit, arrived: Mono) -> i64 {
+        let (Some(step), Some(last)) = (self.step, self.slots.back()) else { return 0 };
+        let by_stamp = unit.time.since_us(last.unit.time);
+        let by_arrival = arrived.micros() - last.arrived.micros();
+        if (by_stamp - step.us - by_arrival).abs() < (by_stamp - by_arrival).abs() {
+            self.step = None;
+            return step.us;
+        }
+        self.step = self.step.filter(|step| last.arrived.since(step.at) < STEP_SHOWS);
+        0
     }
 
     /// Drops whole groups of pictures from the old end while the rest still reaches back far enough.
@@ -233,6 +301,37 @@ mod tests {
         assert!(ring.held_s() < 0.05);
         assert_eq!(ring.from(60).next().unwrap().broken.as_ref().unwrap().cause, "camera_lost");
         assert!((ring.fps() - 30.0).abs() < 0.1, "{}", ring.fps());
+    }
+
+    #[test]
+    fn a_step_of_the_clock_is_found_at_the_picture_that_shows_it() {
+        for step in [2_000_000, -2_000_000, 75_000] {
+            let mut ring = Ring::new(Duration::from_secs(4));
+            for i in 0..90 {
+                // Picture 40 was exposed before the clock was set, and arrived after.
+                if i == 40 {
+                    ring.stepped(step, at(40));
+                }
+                let unit = unit(i, i % 15 == 0);
+                let time = unit.time.offset_us(if i > 40 { step } else { 0 });
+                ring.push(AccessUnit { time, ..unit }, at(i));
+            }
+            let shown: Vec<_> = ring.from(0).filter(|s| s.stepped_us != 0).map(|s| (s.seq, s.stepped_us)).collect();
+            assert_eq!(shown, [(41, step)]);
+        }
+    }
+
+    #[test]
+    fn missing_pictures_are_no_step_of_the_clock() {
+        let mut ring = Ring::new(Duration::from_secs(4));
+        for i in (0..90).filter(|i| !(40..75).contains(i)) {
+            ring.push(unit(i, i % 15 == 0), at(i));
+            if i == 20 {
+                // A camera whose stamps do not follow the wall clock.
+                ring.stepped(-400_000, at(20));
+            }
+        }
+        assert!(ring.from(0).all(|slot| slot.stepped_us == 0));
     }
 
     proptest! {

@@ -8,10 +8,12 @@ use syncslate_shared::protocol::{
     self, CameraReport, ClockReading, CurrentTake, Departed, DiskReading, Finding, Marks, NodeState, NodeStatus,
 };
 use syncslate_shared::report::Failure;
+use syncslate_shared::systemd::Systemd;
+use syncslate_shared::take::TakeId;
 use syncslate_shared::time::{Clocks as _, Mono, SystemClocks, Wall};
 use syncslate_shared::topic::Topic;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::camera::CameraSettings;
@@ -26,6 +28,8 @@ use crate::supervisor::Running;
 const TICK: Duration = Duration::from_millis(100);
 const SAY_ROLLING: Duration = Duration::from_secs(1);
 const SAY_ELSE: Duration = Duration::from_secs(5);
+/// How long the disk gets to close its files when the program ends: with the goodbye less than two seconds.
+const CLOSING: Duration = Duration::from_millis(1200);
 /// Pictures that may wait for the loop; at 240 a second more than a second.
 const CAMERA_QUEUE: usize = 256;
 
@@ -37,7 +41,9 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let mut quit = quit_signals()?;
     let Some(ip) = find_address(&settings, &mut quit).await else { return Ok(()) };
     let mut node = Node::start(&settings, ip)?;
+    node.systemd.ready();
     node.serve(&mut quit).await;
+    node.systemd.stopping();
     node.close().await;
     Ok(())
 }
@@ -95,12 +101,25 @@ struct Node {
     machine: Machine,
     booted: Wall,
     said: Option<Said>,
+    systemd: Systemd,
 }
 
 /// What was said last, and when: a change is said at once.
 struct Said {
     at: Mono,
-    key: (NodeState, Option<syncslate_shared::take::TakeId>, Option<protocol::Fault>, u8, Option<u32>),
+    key: Key,
+}
+
+/// What is said at once when it changes.
+#[derive(PartialEq, Eq)]
+struct Key {
+    state: NodeState,
+    take: Option<TakeId>,
+    /// Of all findings, the fault's among them.
+    codes: Vec<String>,
+    /// How far the ring reaches back, in half seconds.
+    reach: u8,
+    segment: Option<u32>,
 }
 
 impl Node {
@@ -148,6 +167,7 @@ impl Node {
             machine: Machine::default(),
             booted: clocks.wall(),
             said: None,
+            systemd: Systemd::from_env(),
         })
     }
 
@@ -179,7 +199,10 @@ impl Node {
     }
 
     fn on(&mut self, event: Event) {
-        let (wall, now) = (self.clocks.wall(), self.clocks.mono());
+        let now = self.clocks.mono();
+        // Read together, so that being held up between two readings does not look like a clock that was set.
+        let wall = Wall::from_micros(now.micros() + self.clocks.mono_to_wall_us());
+        self.session.on_clocks(wall, now);
         match event {
             Event::Link(LinkEvent::Up) => tracing::info!(broker = %self.settings.broker, "connected to the broker"),
             // The link has said why; the camera goes on whatever the network does.
@@ -193,10 +216,13 @@ impl Node {
                 self.store.know(|identity| identity.clock = clock);
             }
             Event::Reading(Reading::Machine(machine)) => {
-                self.session.on_free(machine.free_bytes, now);
+                self.session.on_room(machine.room, now);
                 self.machine = machine;
             }
-            Event::Tick => self.session.on_tick(wall, now),
+            Event::Tick => {
+                self.session.on_tick(wall, now);
+                self.systemd.alive(now);
+            }
             Event::Quit => self.session.on_quit(),
         }
     }
@@ -222,8 +248,10 @@ impl Node {
             Effect::StopCamera => self.stop_camera(),
             Effect::RestartCamera(why) => {
                 tracing::warn!("{why}");
+                let old = self.camera.take();
                 self.stop_camera();
-                self.execute(Effect::StartCamera);
+                let (settings, sink) = (self.settings.camera.clone(), self.camera_sink.clone());
+                self.camera = old.map(|camera| camera.restart(settings, sink));
             }
             Effect::Store(command) => {
                 // Manifests are written when files open and close, not with each picture.
@@ -254,11 +282,13 @@ impl Node {
         let every = if take.is_some() { SAY_ROLLING } else { SAY_ELSE };
         // The controller may choose a T0 in the past as soon as it knows how far the ring reaches back.
         let reach = (self.session.ring().held_s() * 2.0) as u8;
-        let key = (state, take, self.session.fault(), reach.min(8), self.store.kept().segment);
+        let findings = self.findings();
+        let codes = findings.iter().map(|finding| finding.code.clone()).collect();
+        let key = Key { state, take, codes, reach: reach.min(8), segment: self.store.kept().segment };
         if self.said.as_ref().is_some_and(|said| said.key == key && now.since(said.at) < every) {
             return;
         }
-        self.link.say(&Topic::Status(self.ip), protocol::write(&self.status(state)));
+        self.link.say(&Topic::Status(self.ip), protocol::write(&self.status(state, findings)));
         self.said = Some(Said { at: now, key });
     }
 
@@ -275,9 +305,11 @@ impl Node {
         }
     }
 
-    fn status(&self, state: NodeState) -> NodeStatus {
+    fn status(&self, state: NodeState, findings: Vec<Finding>) -> NodeStatus {
         let kept = self.store.kept();
         let rolling = self.session.rolling();
+        let drops = rolling.map(|(_, drops)| drops).unwrap_or_default();
+        let health = self.store.health(self.clocks.mono());
         NodeStatus {
             v: protocol::VERSION,
             ip: self.ip,
@@ -285,20 +317,23 @@ impl Node {
             state,
             take: rolling.map(|(take, _)| take.id.clone()),
             frames: kept.frames,
-            dropped: rolling.map_or(0, |(_, dropped)| dropped),
+            dropped: drops.all(),
+            drops,
             fps: (self.session.ring().fps() * 100.0).round() / 100.0,
             segment: kept.segment,
             bytes: kept.bytes,
             skew_us: kept.skew_us,
             clock: self.clock.clone(),
-            disk: self
-                .machine
-                .free_bytes
-                .map(|free_bytes| DiskReading { free_bytes, record_s_left: self.session.space().seconds_left() }),
+            disk: self.machine.room.map(|room| DiskReading {
+                free_bytes: room.free,
+                record_s_left: self.session.space().seconds_left(),
+                slowest_ms: u64::try_from(health.slowest.as_millis()).ok(),
+                waiting_bytes: Some(health.waiting),
+            }),
             temp_c: self.machine.temp_c,
             throttled: self.machine.power.map(|power| power.under_voltage || power.slowed),
             camera: self.camera_report(),
-            findings: self.findings(),
+            findings,
             fault: self.session.fault(),
             version: env!("CARGO_PKG_VERSION").into(),
             booted: self.booted,
@@ -307,13 +342,22 @@ impl Node {
     }
 
     fn findings(&self) -> Vec<Finding> {
+        let now = self.clocks.mono();
+        let health = self.store.health(now);
         findings::find(&Seen {
             fault: self.session.fault().as_ref(),
             clock: self.clock.as_ref(),
-            free_bytes: self.machine.free_bytes,
+            free_bytes: self.machine.room.map(|room| room.free),
             seconds_left: self.session.space().seconds_left(),
+            slowest_write: health.slowest,
+            waiting_bytes: health.waiting,
             temp_c: self.machine.temp_c,
             power: self.machine.power,
+            stalled: self.session.stalled(now),
+            behind: self.session.behind(),
+            step_us: self.session.step_us(now),
+            drops: self.session.rolling().map(|(_, drops)| drops).unwrap_or_default(),
+            gaps: self.session.gaps(),
         })
     }
 
@@ -321,8 +365,18 @@ impl Node {
     async fn close(self) {
         let Self { store, link, camera, ip, .. } = self;
         drop(camera);
-        // Joining the disk's thread blocks, and the goodbye needs this thread.
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        // Joining the disk's thread blocks, and a disk that hangs must not hold up the goodbye for ever.
+        let (tell, closed) = oneshot::channel();
+        std::thread::spawn(move || {
+            store.close();
+            let _ = tell.send(());
+        });
+        if tokio::time::timeout(CLOSING, closed).await.is_err() {
+            tracing::warn!(
+                "the disk did not close its files within {} s: they are repaired later",
+                CLOSING.as_secs_f64()
+            );
+        }
         link.say(&Topic::Status(ip), protocol::write(&Departed::of(ip)));
         link.close().await;
     }

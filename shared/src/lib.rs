@@ -1,8 +1,8 @@
 //! What the controller and the nodes share: the public contract in code.
 //!
 //! Modules in reading order: names and takes first, then the topics and payloads that carry them, the files
-//! they end up in, and time. Those are pure: no file, no socket, no clock. [`access`], [`link`], [`child`] and [`report`]
-//! are the four that touch the world.
+//! they end up in, and time. Those are pure: no file, no socket, no clock. [`access`], [`link`], [`child`], [`report`]
+//! and [`systemd`] touch the world.
 
 pub mod access;
 pub mod child;
@@ -15,6 +15,7 @@ pub mod protocol;
 pub mod report;
 pub mod settings;
 pub mod size;
+pub mod systemd;
 pub mod take;
 pub mod time;
 pub mod topic;

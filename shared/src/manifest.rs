@@ -46,11 +46,34 @@ pub struct Gap {
     pub from: Wall,
     /// The first kept frame after it, or T1.
     pub to: Wall,
-    /// Why, in a word: `joined_late`, `camera_lost`, `camera_off`, `node_restarted`, `disk_full`, `disk_error`,
-    /// `never_rolled`.
+    /// Why, in a word: `joined_late`, `camera_lost`, `camera_off`, `node_restarted`, `clock_stepped`, `disk_full`,
+    /// `disk_read_only`, `disk_slow`, `disk_error`, `never_rolled`.
     pub cause: String,
     /// The evidence, in a sentence.
     pub detail: String,
+}
+
+/// Who lost a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DropSide {
+    /// The camera did not deliver it.
+    Camera,
+    /// The encoder took it and gave nothing, or was so slow that the camera had to leave it out.
+    Encoder,
+}
+
+/// Single frames that are missing while all parts ran; those that follow within a second are told together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drop {
+    /// The last kept frame before the first one that is missing, or T0.
+    pub from: Wall,
+    /// The first kept frame after the last one that is missing.
+    pub to: Wall,
+    /// How many are missing.
+    pub frames: u64,
+    /// Who lost them.
+    pub by: DropSide,
 }
 
 /// Nothing is being kept for now, though the take rolls. When recording goes on, or the take ends, it becomes a [`Gap`].
@@ -117,6 +140,9 @@ pub struct Manifest {
     pub segments: Vec<SegmentEntry>,
     /// What is missing and why.
     pub gaps: Vec<Gap>,
+    /// Single frames that are missing.
+    #[serde(default)]
+    pub drops: Vec<Drop>,
     /// Why nothing is being kept now; null while recording, and when the take is finished.
     #[serde(default)]
     pub paused: Option<Pause>,

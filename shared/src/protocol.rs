@@ -220,6 +220,12 @@ pub struct DiskReading {
     /// How many seconds can be recorded at the present rate, until the reserve is reached; null before a rate is known.
     #[serde(deserialize_with = "nullable")]
     pub record_s_left: Option<u64>,
+    /// The slowest write or sync of the last seconds in milliseconds; null when the node does not say.
+    #[serde(default)]
+    pub slowest_ms: Option<u64>,
+    /// Bytes of footage that wait in memory to be written; null when the node does not say.
+    #[serde(default)]
+    pub waiting_bytes: Option<u64>,
 }
 
 /// A camera and how it is set.
@@ -249,6 +255,24 @@ pub struct Fault {
     pub code: String,
     /// A sentence for people, with the evidence.
     pub message: String,
+}
+
+/// Frames of a take that are missing, by who lost them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drops {
+    /// The camera did not deliver them.
+    pub camera: u64,
+    /// The encoder took them and gave nothing, or was so slow that the camera had to leave them out.
+    pub encoder: u64,
+    /// They lie in gaps: camera or encoder were being started again, the disk could not be written, the node was away.
+    pub gaps: u64,
+}
+
+impl Drops {
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        self.camera + self.encoder + self.gaps
+    }
 }
 
 /// How much a finding wants to be looked at.
@@ -294,6 +318,9 @@ pub struct NodeStatus {
     pub frames: u64,
     /// Frames of that take that are known to be missing.
     pub dropped: u64,
+    /// The same by who lost them.
+    #[serde(default)]
+    pub drops: Drops,
     /// Frames a second over the last seconds.
     pub fps: f64,
     /// The index of the segment being written; null when none is.

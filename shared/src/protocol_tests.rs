@@ -27,6 +27,9 @@ fn the_contracts_examples_are_read_and_written_again() {
     // An older node's status lacks what was added since.
     let mut newer: Value = serde_json::from_str(STATUS).unwrap();
     newer["findings"] = json!([]);
+    newer["drops"] = json!({"camera":0,"encoder":0,"gaps":0});
+    newer["disk"]["slowest_ms"] = Value::Null;
+    newer["disk"]["waiting_bytes"] = Value::Null;
     same(&newer.to_string(), &write(&node));
     let will = r#"{"v":1,"ip":"192.168.1.101","state":"offline"}"#;
     same(will, &write(&Departed::of(node.ip)));

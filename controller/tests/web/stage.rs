@@ -10,7 +10,7 @@ use syncslate_controller::lock::Lock;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::protocol::{
-    CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Fault, Marks, NodeDownload,
+    CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Drops, Fault, Marks, NodeDownload,
     NodeState, NodeStatus, Take,
 };
 use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
@@ -85,6 +85,7 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
         take: None,
         frames: 0,
         dropped: 0,
+        drops: Drops::default(),
         fps: 30.0,
         segment: None,
         bytes: 0,
@@ -95,7 +96,12 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
             offset_us: Some(i64::from(n) * 17 - 40),
             error_us: Some(85 + i64::from(n)),
         }),
-        disk: Some(DiskReading { free_bytes: 51_234_567_890, record_s_left: Some(13_210 + 997 * u64::from(n)) }),
+        disk: Some(DiskReading {
+            free_bytes: 51_234_567_890,
+            record_s_left: Some(13_210 + 997 * u64::from(n)),
+            slowest_ms: Some(31),
+            waiting_bytes: Some(0),
+        }),
         temp_c: Some(48.0 + f64::from(n)),
         throttled: Some(false),
         camera: CameraReport {

@@ -37,6 +37,10 @@ pub enum CameraEvent {
     Up(CameraFacts),
     /// A picture.
     Unit(AccessUnit),
+    /// The encoder took so many pictures and gave nothing for them, before the one that follows.
+    Swallowed(u64),
+    /// The encoder is slower than the camera, or has caught up again.
+    Behind(bool),
     /// It ended, whatever its exit code; it is started again after a pause.
     Down {
         /// A word for programs: `camera_exited`, `camera_stalled`, `encoder_exited`, `camera_not_found`.

@@ -5,20 +5,24 @@
 //! a segment begins with an IDR picture; between two kept pictures stands either nothing or a gap with its cause.
 
 mod roll;
+mod view;
 
 use std::time::Duration;
 
-use syncslate_shared::protocol::{ClockReading, Fault, Marks, NodeState, Take};
+use syncslate_shared::protocol::{ClockReading, Fault, Marks, Take};
 use syncslate_shared::time::{Mono, Wall};
 
 use self::roll::Roll;
 use crate::camera::{AccessUnit, CameraEvent, CameraFacts};
 use crate::event::{Effect, StoreCommand, StoreEvent};
 use crate::ring::{Break, Ring};
-use crate::space::Space;
+use crate::space::{Room, Space};
+use crate::steps::StepWatch;
 
-/// A camera that sent pictures and sends none for so long is started anew.
-const SILENCE: Duration = Duration::from_secs(3);
+/// A camera that sent pictures and sends none for so many periods is said to stall.
+const STALL_PERIODS: u32 = 5;
+/// After so long it is started anew: a hiccup costs less than a start, which takes about a second.
+const SILENCE: Duration = Duration::from_millis(1500);
 /// The same for one that has sent none yet: some need seconds to find their exposure.
 const FIRST_SILENCE: Duration = Duration::from_secs(20);
 /// A disk that failed is called so for so long after the last failure, unless it is proven sooner.
@@ -29,6 +33,8 @@ const CLOSE_AFTER: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(10);
 /// How soon the disk is tried again after it failed.
 const DISK_RETRY: Duration = Duration::from_secs(1);
+/// A step of the clock is told for so long.
+const STEP_TOLD: Duration = Duration::from_secs(60);
 /// How soon files are closed again that could not be.
 const FINISH_RETRY: Duration = Duration::from_secs(3);
 /// So many takes that could not be closed are remembered with their T1.
@@ -81,6 +87,10 @@ pub struct Session {
     ring: Ring,
     camera: Camera,
     camera_fault: Option<Fault>,
+    behind: bool,
+    /// The last step of the wall clock in microseconds, and when.
+    step: Option<(i64, Mono)>,
+    steps: StepWatch,
     disk_fault: Option<Fault>,
     disk_failed_at: Option<Mono>,
     space: Space,
@@ -109,6 +119,9 @@ impl Session {
             ring,
             camera: Camera::Off,
             camera_fault: None,
+            behind: false,
+            step: None,
+            steps: StepWatch::default(),
             disk_fault: None,
             disk_failed_at: None,
             space,
@@ -170,13 +183,21 @@ impl Session {
         self.clock = clock;
     }
 
-    /// The disk's room was read: bytes free for this program.
-    pub fn on_free(&mut self, free: Option<u64>, now: Mono) {
-        let before = self.space.fault();
-        self.space.read(free, self.ring.rate(), self.ring.fps());
-        match (before, self.space.fault()) {
-            (None, Some(fault)) => tracing::warn!("{}", fault.message),
-            (Some(_), None) => tracing::info!("there is room on the disk again"),
+    /// Both clocks, read at one instant, at least ten times a second.
+    pub fn on_clocks(&mut self, wall: Wall, now: Mono) {
+        let Some(us) = self.steps.look(wall, now) else { return };
+        tracing::warn!("this machine's clock was {}", crate::steps::told(us));
+        self.ring.stepped(us, now);
+        self.step = Some((us, now));
+    }
+
+    /// The disk was read.
+    pub fn on_room(&mut self, room: Option<Room>, now: Mono) {
+        let before = self.space.halt();
+        self.space.read(room, self.ring.rate(), self.ring.fps());
+        match (before, self.space.halt()) {
+            (None, Some(why)) => tracing::warn!("{}", why.detail),
+            (Some(_), None) => tracing::info!("the disk takes footage again"),
             _ => {}
         }
         self.advance(now);
@@ -191,12 +212,20 @@ impl Session {
                 self.camera = Camera::On { facts, heard: now, since: Some(since) };
             }
             CameraEvent::Unit(unit) => self.on_unit(unit, now),
+            CameraEvent::Swallowed(pictures) => self.ring.swallow(pictures),
+            CameraEvent::Behind(behind) => self.set_behind(behind),
             CameraEvent::Down { code, message } => {
                 self.camera = Camera::Lost;
+                self.set_behind(false);
                 self.ring.break_off(Break { cause: "camera_lost", detail: message.clone() });
                 self.camera_fault = Some(Fault { code: code.to_owned(), message });
             }
         }
+    }
+
+    fn set_behind(&mut self, behind: bool) {
+        self.behind = behind;
+        self.ring.set_behind(behind);
     }
 
     fn on_unit(&mut self, unit: AccessUnit, now: Mono) {
@@ -226,6 +255,7 @@ impl Session {
                 self.say_marks();
                 self.advance(now);
             }
+            StoreEvent::Recovered => self.disk_fault = None,
             StoreEvent::Finished { .. } => {}
             StoreEvent::Failed { code, message, last } => {
                 if let Some(roll) = &mut self.roll {
@@ -250,10 +280,10 @@ impl Session {
     /// Time passed: at least twice a second.
     pub fn on_tick(&mut self, wall: Wall, now: Mono) {
         if let Camera::On { heard, since, .. } = self.camera
-            && let limit = if since.is_some() { FIRST_SILENCE } else { SILENCE }
+            && let limit = if since.is_some() { FIRST_SILENCE } else { SILENCE.max(self.stall()) }
             && now.since(heard) > limit
         {
-            let message = format!("the camera sent no picture for {} s and is started again", limit.as_secs());
+            let message = format!("the camera sent no picture for {} s and is started again", limit.as_secs_f64());
             self.on_camera(CameraEvent::Down { code: "camera_stalled", message: message.clone() }, now);
             self.effects.push(Effect::RestartCamera(message));
         }
@@ -291,58 +321,6 @@ impl Session {
             self.store(StoreCommand::Park);
         }
         self.effects.push(Effect::StopCamera);
-    }
-
-    /// What the status says.
-    pub fn state(&self) -> NodeState {
-        if self.fault().is_some() {
-            return NodeState::Fault;
-        }
-        match (&self.camera, &self.roll) {
-            (Camera::On { .. }, Some(roll)) if roll.window.is_some() => NodeState::Rolling,
-            (Camera::On { .. }, _) if self.ring.held_s() > 0.0 => {
-                if self.roll.is_some() {
-                    NodeState::Rolling
-                } else {
-                    NodeState::Armed
-                }
-            }
-            (Camera::Off, _) => NodeState::Standby,
-            _ => NodeState::Starting,
-        }
-    }
-
-    /// What is wrong, the disk before the camera.
-    pub fn fault(&self) -> Option<Fault> {
-        self.space.fault().or_else(|| self.disk_fault.clone()).or_else(|| self.camera_fault.clone())
-    }
-
-    /// How long the disk lasts.
-    pub fn space(&self) -> &Space {
-        &self.space
-    }
-
-    /// The take that is being recorded, and how many frames of it are known to be missing.
-    pub fn rolling(&self) -> Option<(&Take, u64)> {
-        self.roll.as_ref().map(|roll| (&roll.take, roll.dropped))
-    }
-
-    /// The pre-roll.
-    pub fn ring(&self) -> &Ring {
-        &self.ring
-    }
-
-    /// What is known of the camera while it runs.
-    pub fn facts(&self) -> Option<&CameraFacts> {
-        match &self.camera {
-            Camera::On { facts, .. } => Some(facts),
-            _ => None,
-        }
-    }
-
-    /// Milliseconds from start to first picture, when it was measured.
-    pub fn start_ms(&self) -> Option<u64> {
-        self.start_ms
     }
 
     fn store(&mut self, command: StoreCommand) {
@@ -399,26 +377,27 @@ impl Session {
                 self.finish(t1, now);
                 continue;
             }
-            if let Some(fault) = self.space.fault() {
-                return roll.pause(&fault, &mut self.effects);
+            let halt = self.space.halt();
+            if halt.is_none() {
+                roll.resume(&self.ring);
             }
-            roll.resume(&self.ring);
             let Some(slot) = self.ring.from(roll.cursor).next() else { return };
             if let Some(t1) = roll.take.t1.filter(|t1| slot.unit.time >= *t1) {
                 self.finish(t1, now);
                 continue;
             }
+            // Before an IDR, so that a pause that is short enough costs nothing.
+            if let Some(why) = halt.filter(|_| slot.unit.key || roll.window.is_none()) {
+                return roll.pause(why, &mut self.effects);
+            }
             roll.cursor = slot.seq + 1;
             roll.look_at(slot, &self.ring, &self.settings, &mut self.effects);
-            if self.disk_fault.is_some() && roll.window.is_some() {
-                self.disk_fault = None;
-            }
         }
     }
 
     fn finish(&mut self, t1: Wall, now: Mono) {
         let Some(roll) = self.roll.take() else { return };
-        if let Some(gap) = roll.last_gap(t1, self.settings.period, self.camera_fault.as_ref()) {
+        if let Some(gap) = roll.gap_to_end(t1, self.settings.period, self.camera_fault.as_ref()) {
             self.store(StoreCommand::Gap(gap));
         }
         let clock = self.clock.clone();

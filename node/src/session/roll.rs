@@ -1,15 +1,18 @@
 //! What is kept of one take: each picture is looked at once, in order. Pure.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use syncslate_shared::manifest::{Gap, Pause};
-use syncslate_shared::protocol::{Fault, Take};
+use syncslate_shared::manifest::{Drop, DropSide, Gap, Pause};
+use syncslate_shared::protocol::{Drops, Fault, Take};
 use syncslate_shared::time::{Mono, Wall, micros};
 
 use super::SessionSettings;
-use crate::camera::AccessUnit;
 use crate::event::{Effect, StoreCommand};
 use crate::ring::{Break, Ring, Slot};
+
+/// More than this a disk that fails does not take back: at 30 dropped frames a second the wait of a minute.
+const MAX_COUNTED: usize = 2048;
 
 /// A take that is being recorded.
 #[derive(Debug)]
@@ -25,8 +28,13 @@ pub(super) struct Roll {
     pub(super) window: Option<i64>,
     /// Why the next kept picture does not join on to the last one.
     pub(super) gap: Option<Break>,
-    /// Frames missing by the stamps.
-    pub(super) dropped: u64,
+    /// Frames that are missing, by the stamps.
+    pub(super) drops: Drops,
+    /// How many gaps there are, and the last one.
+    pub(super) gaps: u64,
+    pub(super) last_gap: Option<Gap>,
+    /// What was counted of late, and with which picture: it is taken back when that could not be written.
+    counted: VecDeque<(Wall, Drops, Option<Gap>)>,
     /// Nothing is written before this, because the disk failed.
     pub(super) retry_at: Option<Mono>,
     /// Nothing is written for now, because the disk is full.
@@ -43,7 +51,10 @@ impl Roll {
             last: None,
             window: None,
             gap: None,
-            dropped: 0,
+            drops: Drops::default(),
+            gaps: 0,
+            last_gap: None,
+            counted: VecDeque::new(),
             retry_at: None,
             paused: false,
         }
@@ -62,22 +73,30 @@ impl Roll {
     /// Something could not be written: what comes after `last` is kept from the ring, once the disk takes it again.
     pub(super) fn fail(&mut self, last: Option<Wall>, why: Break, ring: &Ring, retry_at: Mono) {
         self.window = None;
+        let lost = |to: Wall| last.is_none_or(|last| to > last);
+        while self.counted.back().is_some_and(|(to, ..)| lost(*to)) {
+            let Some((_, drops, gap)) = self.counted.pop_back() else { break };
+            self.drops.camera -= drops.camera;
+            self.drops.encoder -= drops.encoder;
+            self.drops.gaps -= drops.gaps;
+            self.gaps -= u64::from(gap.is_some());
+        }
+        self.last_gap = self.counted.iter().rev().find_map(|(.., gap)| gap.clone());
         self.last = last;
         self.cursor = ring.after(last);
         self.gap = Some(why);
         self.retry_at = Some(retry_at);
     }
 
-    /// The disk is full: the open segment is closed whole.
-    pub(super) fn pause(&mut self, fault: &Fault, effects: &mut Vec<Effect>) {
+    /// The disk is full or takes nothing: the open segment is closed whole.
+    pub(super) fn pause(&mut self, why: Break, effects: &mut Vec<Effect>) {
         if std::mem::replace(&mut self.paused, true) {
             return;
         }
         self.window = None;
-        let detail = fault.message.clone();
-        let pause = Pause { from: self.last, cause: "disk_full".into(), detail: detail.clone() };
+        let pause = Pause { from: self.last, cause: why.cause.into(), detail: why.detail.clone() };
         effects.push(Effect::Store(StoreCommand::Pause(pause)));
-        self.gap = Some(Break { cause: "disk_full", detail });
+        self.gap = Some(why);
     }
 
     /// There is room again: what is still in the ring is kept after all.
@@ -110,7 +129,7 @@ impl Roll {
                 return;
             }
         }
-        self.keep(unit, settings, effects);
+        self.keep(slot, settings, effects);
     }
 
     /// The first picture after T0 is no IDR (the camera sets them where it likes): what it needs to be played is
@@ -120,53 +139,88 @@ impl Roll {
         let lead: Vec<_> = ring.from(key.seq).take_while(|s| s.seq <= slot.seq).collect();
         let before = lead.iter().filter(|s| s.unit.time < self.take.t0).count();
         for slot in lead {
-            self.keep(&slot.unit, settings, effects);
+            self.keep(slot, settings, effects);
         }
         effects.push(Effect::Store(StoreCommand::LeadIn(before as u64)));
     }
 
-    fn keep(&mut self, unit: &AccessUnit, settings: &SessionSettings, effects: &mut Vec<Effect>) {
+    fn keep(&mut self, slot: &Slot, settings: &SessionSettings, effects: &mut Vec<Effect>) {
+        let unit = &slot.unit;
         let length = i64::from(self.take.segment_s) * 1_000_000;
         let window = unit.time.since_us(self.take.t0).max(0) / length;
-        let missed = self.missed(unit.time, settings.period);
-        let boundary = unit.key && self.window.is_some_and(|current| window > current);
-        if self.window.is_none() || boundary {
-            if let Some((from, why)) = self.gap_before(unit.time, settings.period) {
-                let gap = Gap { from, to: unit.time, cause: why.cause.into(), detail: why.detail };
-                effects.push(Effect::Store(StoreCommand::Gap(gap)));
-            }
+        let missed = self.missed(slot, settings.period);
+        let begins = self.window.is_none() || (unit.key && self.window.is_some_and(|current| window > current));
+        let gap = self.gap_before(slot, settings.period);
+        match &gap {
+            Some(gap) => self.count(unit.time, Drops { gaps: missed, ..Drops::default() }, Some(gap), effects),
+            None if missed > 0 => self.drop(slot, missed, effects),
+            None => {}
+        }
+        if begins {
             effects.push(Effect::Store(StoreCommand::Segment));
             self.window = Some(window);
         }
-        self.dropped += missed;
         self.last = Some(unit.time);
         effects.push(Effect::Store(StoreCommand::Keep(unit.clone())));
     }
 
+    fn count(&mut self, to: Wall, drops: Drops, gap: Option<&Gap>, effects: &mut Vec<Effect>) {
+        self.drops.camera += drops.camera;
+        self.drops.encoder += drops.encoder;
+        self.drops.gaps += drops.gaps;
+        if let Some(gap) = gap {
+            self.gaps += 1;
+            self.last_gap = Some(gap.clone());
+            effects.push(Effect::Store(StoreCommand::Gap(gap.clone())));
+        }
+        if self.counted.len() == MAX_COUNTED {
+            self.counted.pop_front();
+        }
+        self.counted.push_back((to, drops, gap.cloned()));
+    }
+
+    /// Single frames are missing before this picture: those that the encoder took are its own.
+    fn drop(&mut self, slot: &Slot, missed: u64, effects: &mut Vec<Effect>) {
+        let encoder = if slot.behind { missed } else { missed.min(slot.swallowed) };
+        let camera = missed - encoder;
+        let (from, to) = (self.last.unwrap_or(self.take.t0), slot.unit.time);
+        self.count(to, Drops { camera, encoder, gaps: 0 }, None, effects);
+        for (frames, by) in [(encoder, DropSide::Encoder), (camera, DropSide::Camera)] {
+            if frames > 0 {
+                effects.push(Effect::Store(StoreCommand::Dropped(Drop { from, to, frames, by })));
+            }
+        }
+    }
+
     /// How many frames are missing before a picture, by the stamps. The first one may come up to a period after T0.
-    fn missed(&self, time: Wall, period: Duration) -> u64 {
+    fn missed(&self, slot: &Slot, period: Duration) -> u64 {
+        let time = slot.unit.time;
         let periods = |from: Wall| time.since_us(from) as f64 / micros(period).max(1) as f64;
         let missed = match self.last {
-            Some(last) => (periods(last) - 1.0).round(),
+            Some(last) => (periods(last.offset_us(slot.stepped_us)) - 1.0).round(),
             None => (periods(self.take.t0) - 0.01).floor(),
         };
         missed.max(0.0) as u64
     }
 
-    /// Where a gap before this picture began and why, if there is one.
-    fn gap_before(&mut self, time: Wall, period: Duration) -> Option<(Wall, Break)> {
-        match (self.last, self.gap.take()) {
-            (Some(last), Some(why)) => Some((last, why)),
-            (None, why) if time.since_us(self.take.t0) > micros(period) * 3 / 2 => {
+    /// The gap before this picture, if there is one.
+    fn gap_before(&mut self, slot: &Slot, period: Duration) -> Option<Gap> {
+        let to = slot.unit.time;
+        let why = if self.window.is_none() { self.gap.take() } else { None };
+        let (from, why) = match (self.last, why) {
+            (Some(last), why) if slot.stepped_us != 0 => (last, stepped(slot.stepped_us, why)),
+            (Some(last), Some(why)) => (last, why),
+            (None, why) if to.since_us(self.take.t0) > micros(period) * 3 / 2 => {
                 let late = || Break { cause: "joined_late", detail: "the camera was not there yet at T0".into() };
-                Some((self.take.t0, why.unwrap_or_else(late)))
+                (self.take.t0, why.unwrap_or_else(late))
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Gap { from, to, cause: why.cause.into(), detail: why.detail })
     }
 
     /// The gap at the end of a take whose camera or disk did not come back before T1.
-    pub(super) fn last_gap(&self, t1: Wall, period: Duration, fault: Option<&Fault>) -> Option<Gap> {
+    pub(super) fn gap_to_end(&self, t1: Wall, period: Duration, fault: Option<&Fault>) -> Option<Gap> {
         let from = self.last.unwrap_or(self.take.t0);
         let missing = t1.since_us(from) > micros(period) * 2;
         let cause = match (&self.gap, self.last) {
@@ -182,4 +236,10 @@ impl Roll {
             detail: detail.unwrap_or_else(|| "no picture came".into()),
         })
     }
+}
+
+/// Stamps jump here because the clock was set, whatever else happened.
+fn stepped(us: i64, why: Option<Break>) -> Break {
+    let also = why.map(|why| format!("; {}", why.detail)).unwrap_or_default();
+    Break { cause: "clock_stepped", detail: format!("the node's clock was {}{also}", crate::steps::told(us)) }
 }

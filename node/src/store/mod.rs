@@ -3,6 +3,7 @@
 //! Writing and syncing are apart, so that an SD card that takes a second to sync does not hold up the next picture;
 //! the loop that owns the session never touches the disk.
 
+mod gauge;
 mod open;
 mod place;
 mod recover;
@@ -14,14 +15,17 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use syncslate_shared::files::Base;
 use syncslate_shared::manifest::Manifest;
 use syncslate_shared::protocol::{CameraReport, ClockReading};
 use syncslate_shared::take::TakeId;
+use syncslate_shared::time::{Clocks as _, Mono, SystemClocks};
 
 use crate::camera::{AccessUnit, CameraFacts};
 use crate::event::{StoreCommand, StoreEvent};
+use gauge::Gauge;
 use open::OpenTake;
 use sync::Syncer;
 
@@ -56,6 +60,15 @@ pub struct Kept {
     pub skew_us: Option<i64>,
 }
 
+/// How the disk does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The slowest write or sync of the last seconds.
+    pub slowest: Duration,
+    /// Bytes of footage that wait to be written.
+    pub waiting: u64,
+}
+
 /// A handle to the disk.
 #[derive(Debug)]
 pub struct Store {
@@ -65,6 +78,8 @@ pub struct Store {
     identity: Arc<Mutex<Identity>>,
     thread: Option<JoinHandle<()>>,
     refused: bool,
+    writing: Arc<Mutex<Gauge>>,
+    syncing: Arc<Mutex<Gauge>>,
     tell: tokio::sync::mpsc::UnboundedSender<StoreEvent>,
 }
 
@@ -85,13 +100,16 @@ impl Store {
         let (commands, receiver) = mpsc::channel();
         let (waiting, kept) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Kept::default())));
         let identity = Arc::new(Mutex::new(identity));
-        let syncer = Syncer::start().map_err(|e| format!("no thread for syncing the disk: {e}"))?;
+        let (writing, syncing) = (Arc::<Mutex<Gauge>>::default(), Arc::<Mutex<Gauge>>::default());
+        let syncer = Syncer::start(Arc::clone(&syncing)).map_err(|e| format!("no thread for syncing the disk: {e}"))?;
         let worker = Worker {
             videos,
             identity: Arc::clone(&identity),
             kept: Arc::clone(&kept),
             tell: tell.clone(),
             syncer,
+            writing: Arc::clone(&writing),
+            failing: false,
             take: None,
         };
         let counter = Arc::clone(&waiting);
@@ -99,7 +117,8 @@ impl Store {
             .name("store".into())
             .spawn(move || worker.run(&receiver, &counter))
             .map_err(|e| format!("no thread for writing to the disk: {e}"))?;
-        Ok(Self { commands: Some(commands), waiting, kept, identity, thread: Some(thread), refused: false, tell })
+        let (commands, thread) = (Some(commands), Some(thread));
+        Ok(Self { commands, waiting, kept, identity, thread, refused: false, writing, syncing, tell })
     }
 
     /// Has something done; never blocks.
@@ -136,6 +155,12 @@ impl Store {
         lock(&self.kept).clone()
     }
 
+    /// How the disk does.
+    pub fn health(&self, now: Mono) -> Health {
+        let slowest = lock(&self.writing).slowest(now).max(lock(&self.syncing).slowest(now));
+        Health { slowest, waiting: self.waiting.load(Ordering::Relaxed) as u64 }
+    }
+
     /// Changes what manifests say of the node.
     pub fn know(&self, change: impl FnOnce(&mut Identity)) {
         change(&mut lock(&self.identity));
@@ -161,6 +186,9 @@ struct Worker {
     kept: Arc<Mutex<Kept>>,
     tell: tokio::sync::mpsc::UnboundedSender<StoreEvent>,
     syncer: Syncer,
+    writing: Arc<Mutex<Gauge>>,
+    /// Something failed, and no picture was written since.
+    failing: bool,
     take: Option<OpenTake>,
 }
 
@@ -170,15 +198,29 @@ impl Worker {
             if let StoreCommand::Keep(unit) = &command {
                 waiting.fetch_sub(unit.data.len(), Ordering::Relaxed);
             }
+            let picture = matches!(command, StoreCommand::Keep(_));
             let closing = matches!(command, StoreCommand::Finish { .. } | StoreCommand::Recover { .. });
-            if let Err(error) = self.execute(command) {
+            // Closing a take after a crash reads all of it: that says nothing of the disk's speed.
+            let timed = matches!(command, StoreCommand::Keep(_) | StoreCommand::Segment);
+            if timed {
+                lock(&self.writing).begin(SystemClocks.mono());
+            }
+            let done = self.execute(command);
+            if timed {
+                lock(&self.writing).end(SystemClocks.mono());
+            }
+            if let Err(error) = done {
                 let (code, message) = trouble::name(&self.videos, &error);
                 let _ = self.tell.send(if closing {
                     StoreEvent::Unfinished { code, message }
                 } else {
+                    self.failing = true;
                     let last = self.take.as_mut().and_then(OpenTake::fail);
                     StoreEvent::Failed { code, message, last }
                 });
+            } else if picture && self.failing && self.take.as_ref().is_some_and(OpenTake::writing) {
+                self.failing = false;
+                let _ = self.tell.send(StoreEvent::Recovered);
             }
             *lock(&self.kept) = self.take.as_ref().map(OpenTake::kept).unwrap_or_default();
         }

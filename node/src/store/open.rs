@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use syncslate_shared::files::{Base, FRAMES_HEADER, FrameRow, Kind, digest_line};
-use syncslate_shared::manifest::{Manifest, PlacedMark};
+use syncslate_shared::manifest::{Drop, Manifest, PlacedMark};
 use syncslate_shared::markers;
 use syncslate_shared::protocol::{ClockReading, Take};
 use syncslate_shared::take::{Mark, TakeId};
@@ -42,6 +42,8 @@ pub(super) struct OpenTake {
     parameter_sets: Vec<u8>,
     /// Marks that wait for a picture exposed after them.
     unplaced: bool,
+    /// Missing frames were noted that the manifest on the disk does not tell yet.
+    unsaved: bool,
     /// The list of digests could not be written to its end.
     digests_torn: bool,
     syncer: Syncer,
@@ -80,6 +82,7 @@ impl OpenTake {
             bytes: rows.iter().map(|row| row.bytes).sum(),
             parameter_sets: Vec::new(),
             unplaced: false,
+            unsaved: false,
             digests_torn: false,
             syncer,
             manifest,
@@ -92,6 +95,11 @@ impl OpenTake {
 
     pub(super) fn id(&self) -> &TakeId {
         &self.base.id
+    }
+
+    /// Whether pictures are being written, and not passed over.
+    pub(super) fn writing(&self) -> bool {
+        self.segment.is_some()
     }
 
     pub(super) fn last(&self) -> Option<Wall> {
@@ -122,6 +130,11 @@ impl OpenTake {
             StoreCommand::Gap(gap) => {
                 self.manifest.gaps.push(gap);
                 self.save()
+            }
+            StoreCommand::Dropped(drop) => {
+                add_drop(&mut self.manifest.drops, drop);
+                self.unsaved = true;
+                Ok(())
             }
             StoreCommand::Pause(pause) => {
                 let closed = self.close_segment();
@@ -180,12 +193,20 @@ impl OpenTake {
         if self.unplaced {
             self.place_marks(false)?;
         }
+        // With an IDR, so twice a second at most.
+        if unit.key && std::mem::take(&mut self.unsaved) {
+            self.save()?;
+        }
         Ok(())
     }
 
     /// After a failed write: the segment ends with the last whole picture; what comes is passed over until the next one begins.
     pub(super) fn fail(&mut self) -> Option<Wall> {
         self.begin = false;
+        // What was noted of pictures that are not there after all is noted again with the next ones.
+        let after = |to: Wall| self.last.is_none_or(|last| to > last);
+        self.manifest.gaps.retain(|gap| !after(gap.to));
+        self.manifest.drops.retain(|drop| !after(drop.to));
         // Half a line may stand there.
         let _ = self.table.set_len(self.table_end);
         if let Err(e) = self.close_segment() {
@@ -329,10 +350,23 @@ fn blank(take: &Take, identity: &Identity) -> Manifest {
         frames: 0,
         segments: Vec::new(),
         gaps: Vec::new(),
+        drops: Vec::new(),
         paused: None,
         marks: Vec::new(),
         finished: false,
         version: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+/// Adds frames that are missing; those that follow within a second of others of the same side are told with them, so
+/// that a camera that drops for hours does not fill the manifest.
+fn add_drop(drops: &mut Vec<Drop>, drop: Drop) {
+    match drops.iter_mut().rev().find(|last| last.by == drop.by) {
+        Some(last) if drop.from.since_us(last.to) < 1_000_000 => {
+            last.to = drop.to;
+            last.frames += drop.frames;
+        }
+        _ => drops.push(drop),
     }
 }
 

@@ -146,6 +146,7 @@ pub(super) fn cut_back(videos: &Path, base: &Base, manifest: &mut Manifest, t1: 
         }
         manifest.frames = rows.len() as u64;
         manifest.gaps.retain(|gap| gap.from < t1);
+        manifest.drops.retain(|drop| drop.from < t1);
         write_digests(videos, base, manifest)?;
     }
     write_rows(videos, base, &rows)

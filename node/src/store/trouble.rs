@@ -1,19 +1,21 @@
-//! What ails a disk that refused something, found by asking the file system: an error's text tells it to people alone.
+//! What ails a disk that refused something, found by trying: what the system says of a mounted disk is not the truth
+//! when an error made it read-only, and an error's text tells it to people alone.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
-
-/// With less than this free a refusal is taken for a full disk: metadata needs a block or some.
-const NOTHING: u64 = 256 * 1024;
+/// More than fits in what a file system keeps with a file's name.
+const TRIAL: [u8; 16 * 1024] = [0x55; 16 * 1024];
 
 /// The word for programs, and the error with what to do about it.
 pub(super) fn name(videos: &Path, error: &str) -> (&'static str, String) {
-    let (code, remedy) = match statvfs(videos) {
-        Ok(disk) if disk.f_flag.contains(StatVfsMountFlags::RDONLY) => {
+    let tried =
+        tempfile::tempfile_in(videos).and_then(|mut file| file.write_all(&TRIAL).and_then(|()| file.sync_data()));
+    let (code, remedy) = match tried.map_err(|e| e.kind()) {
+        Err(ErrorKind::ReadOnlyFilesystem) => {
             ("disk_read_only", "a card that turned read-only is dying: copy what is on it and replace it")
         }
-        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < NOTHING => (
+        Err(ErrorKind::StorageFull) => (
             "disk_full",
             "make room on the node, such as by `syncslate-controller cleanup`; recording goes on by itself",
         ),

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
-use syncslate_shared::protocol::{NodeState, NodeStatus, TakeState};
+use syncslate_shared::protocol::{Level, NodeState, NodeStatus, TakeState};
 
 use super::{Line, words};
 use crate::snapshot::{NodeView, Snapshot};
@@ -126,6 +126,9 @@ fn rate(fps: f64) -> String {
 
 /// What is wrong with a node that is there, as (key, sentence); the key is the fact it shows in, where there is one.
 fn troubles(status: &NodeStatus) -> Vec<Line> {
+    if !status.findings.is_empty() {
+        return told(status);
+    }
     let mut found = Vec::new();
     let mut say = |key: &str, text: String| found.push(Line { key: key.into(), text });
     if let Some(fault) = &status.fault {
@@ -150,9 +153,40 @@ fn troubles(status: &NodeStatus) -> Vec<Line> {
         say("temp", format!("the processor is hot, {temp:.0} °C"));
     }
     if is_slow(status) {
-        say("fps", format!("only {} of {} frames a second", rate(status.fps), rate(status.camera.fps)));
+        say("fps", slow(status));
     }
     found
+}
+
+/// The node's own findings, in its words; what is only good to know stays off the tile.
+fn told(status: &NodeStatus) -> Vec<Line> {
+    let mut found = Vec::new();
+    for finding in status.findings.iter().filter(|finding| finding.level > Level::Info) {
+        let text = match finding.remedy.as_str() {
+            "" => finding.message.clone(),
+            remedy => format!("{}: {remedy}", finding.message),
+        };
+        found.push(Line { key: finding.code.clone(), text });
+    }
+    if is_slow(status) {
+        found.push(Line { key: "fps".into(), text: slow(status) });
+    }
+    found
+}
+
+/// The fact that a finding shows in, where there is one.
+fn shown_in(code: &str) -> &str {
+    match code {
+        "disk_full" | "disk_short" | "disk_slow" | "disk_read_only" | "disk_error" => "disk",
+        "clock_unsynced" | "clock_off" | "clock_stepped" => "clock",
+        "hot" | "throttled" | "under_voltage" => "temp",
+        "frames_dropped" | "gap" => "dropped",
+        code => code,
+    }
+}
+
+fn slow(status: &NodeStatus) -> String {
+    format!("only {} of {} frames a second", rate(status.fps), rate(status.camera.fps))
 }
 
 fn is_slow(status: &NodeStatus) -> bool {
@@ -162,7 +196,7 @@ fn is_slow(status: &NodeStatus) -> bool {
 fn facts(status: &NodeStatus) -> Vec<Fact> {
     let wrong = troubles(status);
     let fact = |key: &'static str, label, value: Option<String>| {
-        let kind = if wrong.iter().any(|line| line.key == key) { "warn" } else { "" };
+        let kind = if wrong.iter().any(|line| shown_in(&line.key) == key) { "warn" } else { "" };
         value.map(|value| Fact { key, label, value, kind })
     };
     let running = status.take.is_some();

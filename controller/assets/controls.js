@@ -6,13 +6,17 @@ import { texts } from "./texts.js";
 
 const DOUBLE_MS = 700;
 const CONFIRM_MS = 4000;
+const CONSIDER_MS = 60000;
 
 /** Wires the page's controls; gives what is called when fields of `view` changed. */
 export function controls(view) {
   const at = (id) => document.getElementById(id);
   const [start, stop, mark, download] = ["start", "stop", "mark", "download"].map(at);
   const [take, note, answer, problem] = ["take", "note", "answer", "take-problem"].map(at);
+  const startLabel = start?.textContent;
   let typed = false;
+  let unready = -Infinity;
+  let considering;
   let changed = -Infinity;
   const starting = confirmed(start, texts.startAgain, () => changed);
   const stopping = confirmed(stop, texts.stopAgain, () => changed);
@@ -32,8 +36,9 @@ export function controls(view) {
         signal: AbortSignal.timeout(8000),
       });
       const result = await response.json();
-      if (result.error) say(`${sentence(result.error.message)}`, true);
-      else say(texts.done[word](name(result.take), tell));
+      if (result.error) say(sentence(result.error.message), true);
+      else say([texts.done[word](name(result.take), tell), ...(result.warnings ?? []).map(sentence)].join(" "));
+      if (result.error?.code === "not_ready") unready = performance.now();
       return !result.error;
     } catch {
       say(texts.noAnswer, true);
@@ -48,7 +53,14 @@ export function controls(view) {
     problem.textContent = wrong ?? "";
     if (wrong) return take.focus();
     if (start.hasAttribute("aria-busy") || performance.now() - changed < DOUBLE_MS) return;
-    if (await send("start", { take: take.value }, start)) {
+    // What the set was not ready for has been read: the next press in time means it.
+    const force = performance.now() - unready < CONSIDER_MS;
+    unready = -Infinity;
+    const done = await send("start", force ? { take: take.value, force } : { take: take.value }, start);
+    start.textContent = unready > 0 ? texts.startForced : startLabel;
+    clearTimeout(considering);
+    considering = setTimeout(() => (start.textContent = startLabel), CONSIDER_MS);
+    if (done) {
       typed = false;
       take.blur();
       if (view.proposal) take.value = view.proposal;

@@ -3,6 +3,7 @@
 export const texts = {
   lost: "Connection lost: what you see may be out of date. Trying again …",
   start: "START",
+  startForced: "START anyway",
   startAgain: "Press R again to roll",
   stop: "STOP",
   stopAgain: "Press again to cut",

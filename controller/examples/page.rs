@@ -96,10 +96,13 @@ fn set(scene: &str, now: Wall) -> Snapshot {
             snapshot.nodes[4].state = NodeState::Starting;
             snapshot.nodes[10].status = None;
             snapshot.nodes[10].state = NodeState::Offline;
-            let status = snapshot.nodes[9].status.as_mut().unwrap();
-            status.throttled = Some(true);
-            status.clock.as_mut().unwrap().synced = false;
-            status.disk.as_mut().unwrap().record_s_left = Some(400);
+            for (code, message) in [
+                ("throttled", "the processor is slowed down by heat or low voltage, at 84 °C"),
+                ("clock_unsynced", "the clock is not synchronised, so this camera may lie apart from the others"),
+                ("disk_short", "the disk is full in 6 min"),
+            ] {
+                stage::finding(&mut snapshot.nodes[9], Level::Warning, code, message);
+            }
             stage::fault(&mut snapshot.nodes[3], "no frame came from the camera for 5 s");
             snapshot
         }

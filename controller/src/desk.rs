@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use syncslate_shared::command::{Command, ErrorCode, Refusal, Wish};
+use syncslate_shared::command::{Command, CommandResult, ErrorCode, Refusal, Wish};
 use syncslate_shared::protocol::{ControllerStatus, Presence};
 use syncslate_shared::take::Stamp;
 use syncslate_shared::time::{Mono, Wall};
@@ -17,6 +17,7 @@ use crate::echo::Echoes;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fleet::Fleet;
 use crate::journal::Journal;
+use crate::preflight;
 use crate::snapshot::{Snapshot, TakeSummary};
 use crate::takes::Takes;
 
@@ -39,6 +40,10 @@ pub struct DeskSettings {
     pub patience: Duration,
     /// Parts of downloads that a restart broke off.
     pub pending: Vec<Pending>,
+    /// Nodes that belong to the set: one that is not there is missed.
+    pub roster: Vec<Ipv4Addr>,
+    /// Whether START is refused while something speaks against it.
+    pub require_ready: bool,
     /// What the operator should know for as long as the program runs.
     pub notices: Vec<String>,
 }
@@ -50,6 +55,7 @@ pub struct Desk {
     fleet: Fleet,
     downloads: Downloads,
     library: Vec<TakeSummary>,
+    require_ready: bool,
     echoes: Echoes,
     notices: Vec<String>,
     /// What happened to the broker lately, and when.
@@ -64,7 +70,8 @@ impl Desk {
         let roster: Vec<Ipv4Addr> = journal.take.iter().flat_map(|take| take.nodes.clone()).collect();
         Self {
             takes: Takes::new(journal, settings.segment_s),
-            fleet: Fleet::new(roster),
+            fleet: Fleet::new(roster, settings.roster),
+            require_ready: settings.require_ready,
             downloads: Downloads::new(settings.parallel, settings.patience, settings.pending),
             library: Vec::new(),
             echoes: Echoes::default(),
@@ -184,6 +191,10 @@ impl Desk {
 
     /// The one way of all commands.
     fn command(&mut self, now: Now, asker: Asker, command: Command) -> Vec<Effect> {
+        let warnings = match &command.wish {
+            Ok(Wish::Start { .. }) => preflight::reasons(&self.fleet.view()),
+            _ => Vec::new(),
+        };
         let outcome = match command.wish.clone() {
             Ok(Wish::Download { take, nodes, delete_after_verify }) => {
                 let delete = delete_after_verify;
@@ -193,9 +204,10 @@ impl Desk {
                     Err(refusal) => Err(refusal),
                 }
             }
-            Ok(wish) => self.obey(now.wall, wish),
+            Ok(wish) => self.obey(now.wall, wish, &warnings),
             Err(refusal) => Err(refusal),
         };
+        let warnings = if outcome.is_ok() { warnings } else { Vec::new() };
         let mut effects = Vec::new();
         let outcome = outcome.map(|done| {
             effects = done;
@@ -209,15 +221,22 @@ impl Desk {
                 Effect::Warn(format!("cmd/{} is refused ({}): {e}", command.word.escape_debug(), e.code.as_str()))
             }
         });
-        effects.push(Effect::Answer { asker, result: Box::new(command.answer(outcome, now.wall)) });
+        let result = CommandResult { warnings, ..command.answer(outcome, now.wall) };
+        effects.push(Effect::Answer { asker, result: Box::new(result) });
         effects
     }
 
-    fn obey(&mut self, now: Wall, wish: Wish) -> Result<Vec<Effect>, Refusal> {
+    /// Does at once what can be done at once; `reasons` speak against a START.
+    fn obey(&mut self, now: Wall, wish: Wish, reasons: &[String]) -> Result<Vec<Effect>, Refusal> {
         match wish {
-            Wish::Start { take, at } => {
+            Wish::Start { take, at, force } => {
+                let roster = self.fleet.roster();
+                let could = self.takes.rolling().is_none() && !roster.is_empty();
+                if self.require_ready && could && !force && !reasons.is_empty() {
+                    return Err(preflight::refusal(reasons));
+                }
                 self.takes.heard_of(self.fleet.takes().cloned());
-                self.takes.start(now, take, at, &self.fleet.roster())
+                self.takes.start(now, take, at, &roster)
             }
             Wish::Stop { at } => self.takes.stop(now, at),
             Wish::Mark { at, note } => self.takes.mark(now, at, note),

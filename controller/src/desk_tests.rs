@@ -2,6 +2,8 @@
 
 use syncslate_shared::command::ErrorCode::{self, *};
 
+use serde_json::{Value, json};
+
 use crate::event::{Effect, Event};
 use crate::kit::{NOON, Rig, answer, ip};
 
@@ -125,4 +127,38 @@ fn a_journal_that_cannot_be_written_is_said_and_the_take_goes_on() {
     rig.on(Event::Kept(Ok(())));
     assert!(rig.desk.snapshot(rig.now().wall).notices.is_empty());
     assert!(rig.take().nodes.unwrap().contains(&ip(1)));
+}
+
+/// A node whose clock is not right, as it says itself.
+fn unready(rig: &mut Rig, n: u8) {
+    let mut words = crate::kit::status(n, "armed", 900, 4.0, rig.now().wall, &Value::Null);
+    words["findings"] =
+        json!([{"level":"warning","code":"clock_off","message":"the clock is +7.0 ms off","remedy":"wait"}]);
+    rig.message(&format!("status/{}", ip(n)), words.to_string(), false);
+}
+
+#[test]
+fn a_start_warns_of_what_is_not_ready() {
+    let mut rig = Rig::new(2);
+    unready(&mut rig, 2);
+    let answer = rig.command("start", "A01");
+    assert!(answer.ok);
+    assert_eq!(answer.warnings, ["left (192.168.1.102): the clock is +7.0 ms off"]);
+    assert!(rig.command("stop", "").warnings.is_empty());
+}
+
+#[test]
+fn a_start_is_refused_where_the_set_must_be_ready() {
+    let mut rig = Rig::strict(2, vec![ip(1), ip(3)]);
+    let (code, why) = rig.refused("start", "A01");
+    assert_eq!(code, NotReady);
+    assert!(why.contains("192.168.1.103: it belongs to the set, and is not reachable"), "{why}");
+    rig.node(3, "armed", 900, 4.0);
+    unready(&mut rig, 2);
+    let (code, why) = rig.refused("start", "A01");
+    assert!(code == NotReady && why.contains("the clock is +7.0 ms off"), "{why}");
+    assert_eq!(rig.take().take, None);
+    let forced = rig.command("start", r#"{"take":"A01","force":true}"#);
+    assert!(forced.ok && forced.warnings.len() == 1, "{forced:?}");
+    assert_eq!(rig.refused("start", "A02").0, AlreadyRolling);
 }

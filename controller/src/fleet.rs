@@ -1,7 +1,7 @@
 //! Who is there: presence from the nodes' status messages, by their last wills and by a time limit of its own,
 //! as a broker that dies or a cable that is cut leaves no will. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use syncslate_shared::protocol::{NodeState, NodeStatus, StatusMessage};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, micros};
 
+use crate::desk::VERSION;
 use crate::event::{Effect, Now};
+use crate::preflight::{self, Seen};
 use crate::roll::{Candidate, Readiness};
 use crate::snapshot::NodeView;
 
@@ -26,6 +28,8 @@ const LONGEST_RING_S: f64 = 3600.0;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fleet {
     nodes: BTreeMap<Ipv4Addr, Node>,
+    /// Nodes that the settings name.
+    expected: BTreeSet<Ipv4Addr>,
     /// Per topic, the last complaint about what stood on it: said once, not every second.
     complaints: BTreeMap<String, String>,
 }
@@ -35,6 +39,8 @@ struct Node {
     status: Option<NodeStatus>,
     /// When it last spoke; `None` while it is offline.
     heard: Option<Mono>,
+    /// How far its clock lay from ours when it last spoke, in microseconds; `None` when it has only been read.
+    apart_us: Option<i64>,
 }
 
 impl Node {
@@ -51,9 +57,11 @@ impl Node {
 }
 
 impl Fleet {
-    /// Starts with these nodes offline: those of the last take's roster.
-    pub fn new(ips: impl IntoIterator<Item = Ipv4Addr>) -> Self {
-        Self { nodes: ips.into_iter().map(|ip| (ip, Node::default())).collect(), ..Self::default() }
+    /// Starts with these nodes offline: those of the last take's roster, and those that the settings expect.
+    pub fn new(ips: impl IntoIterator<Item = Ipv4Addr>, expected: Vec<Ipv4Addr>) -> Self {
+        let expected: BTreeSet<_> = expected.into_iter().collect();
+        let nodes = ips.into_iter().chain(expected.iter().copied()).map(|ip| (ip, Node::default())).collect();
+        Self { nodes, expected, ..Self::default() }
     }
 
     /// Hears what stands on `status/<name>`.
@@ -75,6 +83,7 @@ impl Fleet {
             StatusMessage::Departed(_) => node.heard = None,
             StatusMessage::Node(status) => {
                 node.heard = Some(now.mono);
+                node.apart_us = (!retain).then(|| status.at.since_us(now.wall));
                 node.status = Some(*status);
                 // What the broker had kept may be the word of a node that died without a will long ago.
                 let old = node.status.as_ref().map_or(0, |status| now.wall.since_us(status.at));
@@ -140,8 +149,22 @@ impl Fleet {
 
     /// For the picture of everything.
     pub fn view(&self) -> Vec<NodeView> {
-        let view =
-            |(ip, node): (&Ipv4Addr, &Node)| NodeView { ip: *ip, state: node.state(), status: node.status.clone() };
+        let seen = |(ip, node): (&Ipv4Addr, &Node)| {
+            let there = node.state() != NodeState::Offline;
+            let status = node.status.clone().filter(|_| there);
+            (*ip, (status, node.apart_us, self.expected.contains(ip)))
+        };
+        let known: BTreeMap<_, _> = self.nodes.iter().map(seen).collect();
+        let seen = known.iter().map(|(ip, (status, apart_us, expected))| {
+            (*ip, Seen { status: status.as_ref(), apart_us: *apart_us, expected: *expected })
+        });
+        let mut findings = preflight::look(&seen.collect(), VERSION);
+        let view = |(ip, node): (&Ipv4Addr, &Node)| NodeView {
+            ip: *ip,
+            state: node.state(),
+            status: node.status.clone(),
+            findings: findings.remove(ip).unwrap_or_default(),
+        };
         self.nodes.iter().map(view).collect()
     }
 

@@ -39,12 +39,25 @@ impl Rig {
         rig
     }
 
+    /// The same where START is refused unless all of `roster` is ready.
+    pub(crate) fn strict(nodes: u8, roster: Vec<Ipv4Addr>) -> Self {
+        let mut rig = Self::new(0);
+        let settings = DeskSettings { segment_s: 60, roster, require_ready: true, ..DeskSettings::default() };
+        rig.desk = Desk::new(Journal::default(), settings);
+        for n in 1..=nodes {
+            rig.node(n, "armed", 900, 4.0);
+        }
+        rig
+    }
+
     pub(crate) fn from(journal: Journal) -> Self {
         let settings = DeskSettings {
             segment_s: 60,
             parallel: 2,
             patience: Duration::from_secs(100),
             pending: vec![],
+            roster: vec![],
+            require_ready: false,
             notices: vec![],
         };
         let clocks = SimClocks::new(Wall::from_micros(NOON), 37.0);

@@ -1,7 +1,7 @@
 //! The controller: the take, the fleet, the downloads, the page.
 //!
 //! Modules in reading order. [`event`] lists what can happen and what can be done about it. [`desk`] decides, made of
-//! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] and [`downloads`]
+//! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] (with [`preflight`]) and [`downloads`]
 //! (with [`wanted`]). [`run`] is the one loop that does what the desk decides, with [`store`], [`shelf`] (and
 //! [`library`]), [`rsync`] and [`fetch`] (with [`ledger`], [`room`] and [`cleanup`]) [`check`] and [`console`] are the other
 //! things that the program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by [`door`], past the [`lock`], and sees a [`snapshot`].
@@ -25,6 +25,7 @@ pub mod journal;
 pub mod ledger;
 pub mod library;
 pub mod lock;
+pub mod preflight;
 pub mod roll;
 pub mod room;
 pub mod rsync;

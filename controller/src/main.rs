@@ -12,6 +12,7 @@ use syncslate_controller::run::Controller;
 use syncslate_controller::settings::{Args, Job, Settings};
 use syncslate_controller::web;
 use syncslate_shared::report::{Failure, chain, start_log};
+use syncslate_shared::systemd::Systemd;
 use syncslate_shared::time::SystemClocks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -67,7 +68,10 @@ async fn control(settings: Settings) -> Result<(), Failure> {
     let page = tokio::spawn(page);
     tracing::info!("the page is at http://{address}");
     tracing::info!("MQTT at {}, footage in {}", controller.mqtt(), downloads.display());
+    let systemd = Systemd::from_env();
+    systemd.ready();
     let which = end.wait().await;
+    systemd.stopping();
     tracing::info!("{which}: ending; a take that rolls goes on");
     let stop = async {
         drop(close);

@@ -17,6 +17,7 @@ use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::protocol::{Departed, Presence, write};
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::BrokerAddress;
+use syncslate_shared::systemd::Systemd;
 use syncslate_shared::time::Clocks;
 use syncslate_shared::topic::Topic;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -101,6 +102,8 @@ impl Controller {
             parallel: settings.parallel,
             patience: settings.patience,
             pending: store.queue(),
+            roster: settings.roster.clone(),
+            require_ready: settings.require_ready,
             notices,
         };
         let desk = Desk::new(journal, desk_settings);
@@ -129,7 +132,9 @@ impl Controller {
         };
         let (stop, stopped) = oneshot::channel();
         let breaks = broker.as_ref().map(Embedded::breaks);
-        let task = tokio::spawn(Loop { desk, hands, snapshots }.run(events, asked, stopped, broker));
+        let task = tokio::spawn(
+            Loop { desk, hands, snapshots, systemd: Systemd::from_env() }.run(events, asked, stopped, broker),
+        );
         Ok(Self { door, mqtt, http: settings.http, breaks, stop, task })
     }
 
@@ -266,6 +271,7 @@ struct Loop {
     desk: Desk,
     hands: Hands,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    systemd: Systemd,
 }
 
 impl Loop {
@@ -293,6 +299,7 @@ impl Loop {
                 }
                 _ = ticks.tick() => (self.hands.inbox.now(), Event::Tick),
             };
+            self.systemd.alive(now.mono);
             let quiet = matches!(event, Event::Tick);
             let effects = self.desk.on(now, event);
             // Before the effects: whoever gets an answer finds a picture that agrees with it.

@@ -37,6 +37,8 @@ impl Stage {
             reserve: Size(0),
             patience: Duration::from_secs(60),
             segment_s: 7,
+            roster: Vec::new(),
+            require_ready: false,
             parallel: 4,
         };
         let controller = Controller::start(settings, Arc::new(SystemClocks)).await.unwrap();

@@ -149,6 +149,10 @@ pub struct Http {
 pub struct TakesSection {
     /// The length of segments in seconds.
     pub segment_s: Option<u32>,
+    /// Nodes that belong to the set: one that is not there is missed.
+    pub roster: Vec<Ipv4Addr>,
+    /// Whether START is refused while something speaks against it; else it only warns.
+    pub require_ready: bool,
 }
 
 /// `[download]`
@@ -239,6 +243,10 @@ pub struct Settings {
     pub patience: Duration,
     /// The length of segments in seconds.
     pub segment_s: u32,
+    /// Nodes that belong to the set.
+    pub roster: Vec<Ipv4Addr>,
+    /// Whether START is refused while something speaks against it.
+    pub require_ready: bool,
     /// How many nodes may send at once.
     pub parallel: usize,
 }
@@ -283,6 +291,8 @@ impl Settings {
             reserve,
             patience,
             segment_s,
+            roster: takes.roster,
+            require_ready: takes.require_ready,
             parallel,
         })
     }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
-use syncslate_shared::protocol::{CurrentTake, Download, Marks, NodeState, NodeStatus};
+use syncslate_shared::protocol::{CurrentTake, Download, Finding, Marks, NodeState, NodeStatus};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::Wall;
 
@@ -41,6 +41,8 @@ pub struct NodeView {
     pub state: NodeState,
     /// Its last own words; `None` when it was offline from the start.
     pub status: Option<NodeStatus>,
+    /// What is to be known of it, the worst first: its own findings and those that show beside the other nodes.
+    pub findings: Vec<Finding>,
 }
 
 /// The takes of one name in the downloads folder.

@@ -98,6 +98,9 @@ pub struct CommandResult {
     pub take: Option<TakeId>,
     /// Why it was not obeyed.
     pub error: Option<Refusal>,
+    /// What speaks against what was done all the same, a sentence each; left out when nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// When it was answered.
     pub at: Wall,
 }
@@ -111,6 +114,8 @@ pub enum Wish {
         take: Option<TakeName>,
         /// The instant to roll at; `None` for the moment the command arrived.
         at: Option<Wall>,
+        /// Roll although the set is not ready.
+        force: bool,
     },
     /// Cut.
     Stop {
@@ -150,6 +155,8 @@ pub struct Command {
 struct StartJson {
     take: Option<String>,
     at: Option<Wall>,
+    #[serde(default)]
+    force: bool,
 }
 
 #[derive(Deserialize)]
@@ -202,16 +209,24 @@ impl Command {
             Ok(take) => (take, None),
             Err(refusal) => (None, Some(refusal)),
         };
-        CommandResult { id: self.id.clone(), cmd: self.word.clone(), ok: error.is_none(), take, error, at }
+        CommandResult {
+            id: self.id.clone(),
+            cmd: self.word.clone(),
+            ok: error.is_none(),
+            take,
+            error,
+            warnings: Vec::new(),
+            at,
+        }
     }
 }
 
 fn read_wish(word: &str, payload: &[u8]) -> Result<Wish, Refusal> {
     Ok(match word {
         "start" => match form::<StartJson>(payload)? {
-            Form::Empty => Wish::Start { take: None, at: None },
-            Form::Text(name) => Wish::Start { take: Some(TakeName::new(name)?), at: None },
-            Form::Json(json) => Wish::Start { take: name(json.take)?, at: json.at },
+            Form::Empty => Wish::Start { take: None, at: None, force: false },
+            Form::Text(name) => Wish::Start { take: Some(TakeName::new(name)?), at: None, force: false },
+            Form::Json(json) => Wish::Start { take: name(json.take)?, at: json.at, force: json.force },
         },
         "stop" => match form::<StopJson>(payload)? {
             Form::Empty => Wish::Stop { at: None },
@@ -296,11 +311,11 @@ mod tests {
     fn a_command_has_three_forms() {
         let wish = |word: &str, payload: &str| Command::read(word, payload.as_bytes()).wish.unwrap();
         let a01 = Some(TakeName::new("A01").unwrap());
-        assert_eq!(wish("start", ""), Wish::Start { take: None, at: None });
-        assert_eq!(wish("start", "A01"), Wish::Start { take: a01.clone(), at: None });
+        assert_eq!(wish("start", ""), Wish::Start { take: None, at: None, force: false });
+        assert_eq!(wish("start", "A01"), Wish::Start { take: a01.clone(), at: None, force: false });
         assert_eq!(
-            wish("start", r#"{"take":"A01","at":"2025-10-23T12:02:10.5Z","later":7}"#),
-            Wish::Start { take: a01, at: Some(Wall::from_micros(1_761_220_930_500_000)) }
+            wish("start", r#"{"take":"A01","at":"2025-10-23T12:02:10.5Z","force":true,"later":7}"#),
+            Wish::Start { take: a01, at: Some(Wall::from_micros(1_761_220_930_500_000)), force: true }
         );
         assert_eq!(wish("mark", "he laughs"), Wish::Mark { at: None, note: "he laughs".into() });
     }

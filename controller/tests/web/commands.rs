@@ -25,7 +25,7 @@ async fn answered(word: &str, body: &str, outcome: Result<(), Refusal>) -> (Answ
 #[tokio::test]
 async fn a_command_goes_the_way_of_all_commands_and_its_answer_comes_back() {
     let (answer, wish) = answered("start", r#"{"take":"A01","id":7}"#, Ok(())).await;
-    assert_eq!(wish, Ok(Wish::Start { take: Some(TakeName::new("A01").unwrap()), at: None }));
+    assert_eq!(wish, Ok(Wish::Start { take: Some(TakeName::new("A01").unwrap()), at: None, force: false }));
     let json: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!((&json["id"], &json["cmd"], &json["ok"]), (&7.into(), &"start".into(), &true.into()));

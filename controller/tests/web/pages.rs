@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use syncslate_shared::protocol::{CurrentTake, NodeState};
+use syncslate_shared::protocol::{CurrentTake, Level, NodeState};
 use syncslate_shared::time::{Clocks as _, SystemClocks};
 
 use crate::client::Site;
-use crate::stage::{T0, armed, download, empty, fault, mark, node, on_disk, rolling};
+use crate::stage::{T0, armed, download, empty, fault, finding, mark, node, on_disk, rolling};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}";
 
@@ -85,10 +85,11 @@ async fn trouble_comes_first_and_is_said_in_words() {
     let mut snapshot = rolling(5, "A01", T0);
     snapshot.nodes.push(node(6, NodeState::Offline));
     snapshot.nodes[4] = node(5, NodeState::Offline);
-    let status = snapshot.nodes[2].status.as_mut().unwrap();
-    (status.dropped, status.throttled, status.fps) = (7, Some(true), 22.5);
-    status.disk.as_mut().unwrap().record_s_left = Some(125);
-    status.clock.as_mut().unwrap().offset_us = Some(-12_345);
+    snapshot.nodes[2].status.as_mut().unwrap().fps = 22.5;
+    finding(&mut snapshot.nodes[2], Level::Warning, "clock_off", "the clock is -12.3 ms off");
+    snapshot.nodes[2].findings[0].remedy = "wait".into();
+    finding(&mut snapshot.nodes[2], Level::Warning, "disk_short", "the disk is full in 125 s");
+    finding(&mut snapshot.nodes[2], Level::Info, "clock_unknown", "good to know");
     fault(&mut snapshot.nodes[3], "the camera program ended");
     let (_, view) = Site::open(snapshot).await.events("/live").await.next().await.unwrap();
 
@@ -102,14 +103,11 @@ async fn trouble_comes_first_and_is_said_in_words() {
     assert_eq!(findings(5), ["not reachable in the middle of the take"]);
     assert_eq!(
         findings(3),
-        [
-            "7 frames are missing in this take",
-            "the disk is full in 2 min 5 s",
-            "the clock is −12.35 ms off",
-            "the processor is slowed down by heat or low voltage",
-            "only 22.5 of 30 frames a second",
-        ]
+        ["the clock is -12.3 ms off: wait", "the disk is full in 125 s", "only 22.5 of 30 frames a second"]
     );
+    let facts = view["node 192.168.1.103"]["facts"].as_array().unwrap();
+    let warned = facts.iter().filter(|fact| fact["kind"] == "warn").map(|fact| fact["key"].as_str().unwrap());
+    assert_eq!(warned.collect::<Vec<_>>(), ["fps", "clock", "disk"]);
     assert!(findings(1).is_empty() && findings(6).is_empty());
 }
 

@@ -10,8 +10,8 @@ use syncslate_controller::lock::Lock;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::protocol::{
-    CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Drops, Fault, Marks, NodeDownload,
-    NodeState, NodeStatus, Take,
+    CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Drops, Fault, Finding, Level, Marks,
+    NodeDownload, NodeState, NodeStatus, Take,
 };
 use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
 use syncslate_shared::time::Wall;
@@ -119,11 +119,17 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
         booted: T0.offset_us(-3_600_000_000),
         at: T0,
     };
-    NodeView { ip: ip(n), state, status: Some(status) }
+    NodeView { ip: ip(n), state, status: Some(status), findings: Vec::new() }
+}
+
+/// Adds something that is wrong with a node.
+pub(crate) fn finding(node: &mut NodeView, level: Level, code: &str, message: &str) {
+    node.findings.push(Finding { level, code: code.into(), message: message.into(), remedy: String::new() });
 }
 
 /// Puts a node into a fault.
 pub(crate) fn fault(node: &mut NodeView, message: &str) {
+    finding(node, Level::Error, "camera_exited", message);
     node.state = NodeState::Fault;
     if let Some(status) = &mut node.status {
         status.state = NodeState::Fault;

@@ -8,12 +8,6 @@ use syncslate_shared::protocol::{Level, NodeState, NodeStatus, TakeState};
 use super::{Line, words};
 use crate::snapshot::{NodeView, Snapshot};
 
-/// Less than this much room is a finding, in seconds.
-const LITTLE_ROOM_S: u64 = 15 * 60;
-/// A clock further off than this is a finding, in microseconds: a quarter of a frame at 60 fps.
-const FAR_OFF_US: i64 = 4_000;
-/// The processor slows itself down at 80 °C.
-const HOT_C: f64 = 78.0;
 /// A rate further below the one asked for than this is a finding.
 const SLOW: f64 = 0.95;
 
@@ -57,7 +51,7 @@ fn tile(node: &NodeView, snapshot: &Snapshot) -> Tile {
     let missing = is_missing(node, snapshot);
     let status = node.status.as_ref();
     let mut findings = Vec::new();
-    if missing {
+    if missing && !node.findings.iter().any(|finding| finding.code == "missing") {
         let text = if node.state == NodeState::Offline {
             "not reachable in the middle of the take"
         } else {
@@ -66,10 +60,8 @@ fn tile(node: &NodeView, snapshot: &Snapshot) -> Tile {
         findings.push(Line { key: "missing".into(), text: text.into() });
     }
     let there = status.filter(|_| node.state != NodeState::Offline);
-    if let Some(status) = there {
-        findings.extend(troubles(status));
-    }
-    let fault = there.is_some_and(|status| status.fault.is_some()) || node.state == NodeState::Fault;
+    findings.extend(troubles(node));
+    let fault = node.state == NodeState::Fault || node.findings.iter().any(|finding| finding.level == Level::Error);
     let rank = match node.state {
         _ if missing || fault => "bad",
         NodeState::Offline => "gone",
@@ -89,8 +81,8 @@ fn tile(node: &NodeView, snapshot: &Snapshot) -> Tile {
         word: word(node.state),
         rank,
         camera,
+        facts: there.map(|status| facts(status, &findings)).unwrap_or_default(),
         findings,
-        facts: there.map(facts).unwrap_or_default(),
     }
 }
 
@@ -124,52 +116,21 @@ fn rate(fps: f64) -> String {
     format!("{fps:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What is wrong with a node that is there, as (key, sentence); the key is the fact it shows in, where there is one.
-fn troubles(status: &NodeStatus) -> Vec<Line> {
-    if !status.findings.is_empty() {
-        return told(status);
-    }
-    let mut found = Vec::new();
-    let mut say = |key: &str, text: String| found.push(Line { key: key.into(), text });
-    if let Some(fault) = &status.fault {
-        say("fault", fault.message.clone());
-    }
-    if status.dropped > 0 {
-        say("dropped", format!("{} missing in this take", words::count(status.dropped, "frame is", "frames are")));
-    }
-    if let Some(left) = status.disk.as_ref().and_then(|disk| disk.record_s_left).filter(|left| *left < LITTLE_ROOM_S) {
-        say("disk", format!("the disk is full in {}", words::length(left)));
-    }
-    match &status.clock {
-        Some(clock) if !clock.synced => say("clock", "the clock is not synchronised".into()),
-        Some(clock) if clock.offset_us.is_some_and(|us| us.abs() > FAR_OFF_US) => {
-            say("clock", format!("the clock is {} ms off", words::signed(clock.offset_us.unwrap_or_default())));
-        }
-        _ => {}
-    }
-    if status.throttled == Some(true) {
-        say("temp", "the processor is slowed down by heat or low voltage".into());
-    } else if let Some(temp) = status.temp_c.filter(|temp| *temp >= HOT_C) {
-        say("temp", format!("the processor is hot, {temp:.0} °C"));
-    }
-    if is_slow(status) {
-        say("fps", slow(status));
-    }
-    found
-}
-
-/// The node's own findings, in its words; what is only good to know stays off the tile.
-fn told(status: &NodeStatus) -> Vec<Line> {
-    let mut found = Vec::new();
-    for finding in status.findings.iter().filter(|finding| finding.level > Level::Info) {
-        let text = match finding.remedy.as_str() {
-            "" => finding.message.clone(),
-            remedy => format!("{}: {remedy}", finding.message),
-        };
-        found.push(Line { key: finding.code.clone(), text });
-    }
-    if is_slow(status) {
-        found.push(Line { key: "fps".into(), text: slow(status) });
+/// What is wrong with a node, in words; what is only good to know stays off the tile.
+fn troubles(node: &NodeView) -> Vec<Line> {
+    let wrong = node.findings.iter().filter(|finding| finding.level > Level::Info);
+    let mut found: Vec<Line> = wrong
+        .map(|finding| {
+            let text = match finding.remedy.as_str() {
+                "" => finding.message.clone(),
+                remedy => format!("{}: {remedy}", finding.message),
+            };
+            Line { key: finding.code.clone(), text }
+        })
+        .collect();
+    if let Some(status) = node.status.as_ref().filter(|status| is_slow(status) && node.state != NodeState::Offline) {
+        let text = format!("only {} of {} frames a second", rate(status.fps), rate(status.camera.fps));
+        found.push(Line { key: "fps".into(), text });
     }
     found
 }
@@ -185,16 +146,11 @@ fn shown_in(code: &str) -> &str {
     }
 }
 
-fn slow(status: &NodeStatus) -> String {
-    format!("only {} of {} frames a second", rate(status.fps), rate(status.camera.fps))
-}
-
 fn is_slow(status: &NodeStatus) -> bool {
     matches!(status.state, NodeState::Armed | NodeState::Rolling) && status.fps < status.camera.fps * SLOW
 }
 
-fn facts(status: &NodeStatus) -> Vec<Fact> {
-    let wrong = troubles(status);
+fn facts(status: &NodeStatus, wrong: &[Line]) -> Vec<Fact> {
     let fact = |key: &'static str, label, value: Option<String>| {
         let kind = if wrong.iter().any(|line| shown_in(&line.key) == key) { "warn" } else { "" };
         value.map(|value| Fact { key, label, value, kind })

@@ -322,6 +322,45 @@ async fn five_flow_control_and_largest_packet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn five_is_told_why_also_while_it_still_sends() {
+    let rig = Rig::new().await;
+    for _ in 0..5 {
+        let (mut raw, ack) = open5(&rig, "raw", true, &[]).await;
+        assert!(ack.windows(3).any(|w| w == [0x21, 4, 0]), "receive maximum 1024");
+        // One more than that, and then more that nobody wants to hear.
+        for id in 1..=1025u16 {
+            let mut body = field("f");
+            body.extend(id.to_be_bytes());
+            body.extend(b"\0x");
+            raw.send(&packet(0x34, &body)).await;
+        }
+        let _ =
+            tokio::io::AsyncWriteExt::write_all(&mut raw.stream, &publish5("f", "x", 0, false, &[]).repeat(5000)).await;
+        let mut last = Vec::new();
+        while let Some(packet) = raw.try_packet().await {
+            last = packet;
+        }
+        assert_eq!(last, [0xe0, 2, 0x93, 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_counts_from_the_moment_it_is_sent() {
+    let rig = Rig::new().await;
+    for i in 0..50 {
+        let mut sub = Raw::connect(rig.addr, &format!("sub-{i}")).await;
+        let mut publisher = Raw::connect(rig.addr, "pub").await;
+        let mut both = subscribe("s", 0);
+        both.extend([0xc0, 0]);
+        sub.send(&both).await;
+        assert_eq!(sub.packet().await, [0x90, 3, 0, 1, 0]);
+        assert_eq!(sub.packet().await, [0xd0, 0]);
+        publisher.send(&publish("s", "x", 0, false, 0)).await;
+        assert_eq!(sub.packet().await, publish("s", "x", 0, false, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn five_topic_aliases_of_the_client() {
     let rig = Rig::new().await;
     let (mut raw, _) = open5(&rig, "raw", true, &[]).await;

@@ -1,13 +1,13 @@
 # make demo: a controller and three simulated cameras at http://127.0.0.1:8080
 # make test: all tests      make lint: format, clippy, documentation
 # make bench: what it costs      make fuzz: every parser, a minute each
-# make clients: the broker's tests with MQTT clients in Python and JavaScript
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl
+CLIENTS = $(CURDIR)/.cache/clients
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test lint bench fuzz clients
+.PHONY: demo test lint bench fuzz
 
 demo:
 	@.ci/install $(DEMO_TOOLS)
@@ -16,8 +16,10 @@ demo:
 
 test:
 	@.ci/install $(TEST_TOOLS)
+	@.ci/clients $(CLIENTS)
 	cargo build --workspace --bins --locked
 	cargo test --workspace --locked
+	SYNCSLATE_CLIENTS=$(CLIENTS) cargo test --workspace --locked --test others -- --include-ignored
 
 lint:
 	cargo fmt --check
@@ -32,10 +34,3 @@ bench:
 fuzz:
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
-
-CLIENTS = $(CURDIR)/.cache/clients
-clients:
-	@.ci/install python3=python3 pip=python3-pip node=nodejs npm=npm
-	pip install --quiet --target $(CLIENTS)/python paho-mqtt
-	npm install --silent --prefix $(CLIENTS) mqtt
-	SYNCSLATE_CLIENTS=$(CLIENTS) cargo test -p syncslate-broker --locked --features other-clients --test others

@@ -28,8 +28,8 @@ pub(crate) enum Op {
     Publish(Message, Option<Done>),
     /// Route nothing, but tell in the order of the others.
     Pass(Done),
-    /// Open a link for a session.
-    Open(oneshot::Sender<Link>),
+    /// Open a link for a session, subscribed to these filters.
+    Open(Vec<Slot>, oneshot::Sender<Link>),
     /// Link, filter.
     Subscribe(usize, Slot),
     /// Link, filter.
@@ -131,14 +131,11 @@ impl Core {
                 self.batch.push((None, Some(done)));
                 Ok(())
             }
-            Op::Open(reply) => {
-                self.open(reply);
+            Op::Open(slots, reply) => {
+                self.open(slots, reply);
                 Ok(())
             }
-            Op::Subscribe(link, slot) => self.entries.get_mut(link).map_or(Ok(()), |entry| {
-                entry.slots.insert(slot);
-                self.router.subscribe(&mut entry.tx, slot)
-            }),
+            Op::Subscribe(link, slot) => self.subscribe(link, slot),
             Op::Unsubscribe(link, slot) => self.entries.get_mut(link).map_or(Ok(()), |entry| {
                 entry.slots.remove(&slot);
                 self.router.unsubscribe(&mut entry.tx, slot)
@@ -172,14 +169,29 @@ impl Core {
         }
     }
 
-    fn open(&mut self, reply: oneshot::Sender<Link>) {
+    fn subscribe(&mut self, link: usize, slot: Slot) -> Result<(), Gone> {
+        self.entries.get_mut(link).map_or(Ok(()), |entry| {
+            entry.slots.insert(slot);
+            self.router.subscribe(&mut entry.tx, slot)
+        })
+    }
+
+    fn open(&mut self, slots: Vec<Slot>, reply: oneshot::Sender<Link>) {
         // A restart gives every pooled link its new receiver, so after it the same is simply tried again; a link that
         // cannot be had at all lets `reply` fall, and the session ends.
         for _ in 0..3 {
             match self.link() {
                 Ok(link) => {
-                    if let Err(link) = reply.send(link) {
-                        self.pool.push(link);
+                    let number = link.number;
+                    for slot in slots {
+                        if let Err(gone) = self.subscribe(number, slot) {
+                            self.restart(gone);
+                        }
+                    }
+                    if let Err(link) = reply.send(link)
+                        && let Err(gone) = self.release(link)
+                    {
+                        self.restart(gone);
                     }
                     return;
                 }

@@ -25,7 +25,7 @@ pub(crate) async fn serve<S>(hub: Arc<Hub>, stream: S, peer: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (mut read, mut write) = tokio::io::split(stream);
+    let (mut read, write) = tokio::io::split(stream);
     let mut input = BytesMut::new();
     let mut stop = hub.stopping.subscribe();
     let connect = tokio::select! {
@@ -36,7 +36,7 @@ where
         Ok(Ok(connect)) => connect,
         Ok(Err(Some(bad))) => {
             info!(%peer, %bad, "refused a connection");
-            refuse(&mut write, Version::V4, if let Bad::Version(_) = bad { Some(1) } else { None }).await;
+            refuse(read, write, Version::V4, if let Bad::Version(_) = bad { Some(1) } else { None }).await;
             return;
         }
         Ok(Err(None)) => return,
@@ -50,7 +50,7 @@ where
         Ok(account) => account,
         Err((v4, v5)) => {
             info!(%peer, client = connect.client_id, code = v5, "refused a client");
-            refuse(&mut write, version, Some(if version == Version::V4 { v4 } else { v5 })).await;
+            refuse(read, write, version, Some(if version == Version::V4 { v4 } else { v5 })).await;
             return;
         }
     };
@@ -80,14 +80,21 @@ async fn read_connect<S: AsyncRead>(read: &mut ReadHalf<S>, input: &mut BytesMut
 }
 
 /// Sends a refusal, if there is one to send, and closes.
-async fn refuse<S: AsyncWrite>(write: &mut WriteHalf<S>, version: Version, code: Option<u8>) {
+async fn refuse<S: AsyncRead + AsyncWrite>(
+    mut read: ReadHalf<S>,
+    mut write: WriteHalf<S>,
+    version: Version,
+    code: Option<u8>,
+) {
     let mut out = BytesMut::new();
     if let Some(code) = code {
         codec::put_connack(&mut out, version, &ConnAck { code, ..ConnAck::default() });
     }
     let _ = timeout(Duration::from_secs(1), async {
         write.write_all(&out).await?;
-        write.shutdown().await
+        write.shutdown().await?;
+        connection::listen_to_the_end(&mut read).await;
+        Ok::<_, std::io::Error>(())
     })
     .await;
 }

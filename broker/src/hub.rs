@@ -193,11 +193,14 @@ impl Hub {
         lock(&self.retained).matching(filter, self.now_ms())
     }
 
-    /// One more subscriber of a filter.
-    pub(crate) fn add_filter(&self, link: &Link, filter: &str) -> Slot {
-        let slot = self.filters.write().unwrap_or_else(PoisonError::into_inner).add(filter);
+    /// One more subscriber of a filter. It gets nothing until its link is told the number.
+    pub(crate) fn add_filter(&self, filter: &str) -> Slot {
+        self.filters.write().unwrap_or_else(PoisonError::into_inner).add(filter)
+    }
+
+    /// From now on this link gets what belongs to a filter.
+    pub(crate) fn subscribe(&self, link: &Link, slot: Slot) {
         self.op(Op::Subscribe(link.number, slot));
-        slot
     }
 
     /// One subscriber less. Out of the router first, so that the slot cannot be another filter's meanwhile.
@@ -206,10 +209,11 @@ impl Hub {
         self.filters.write().unwrap_or_else(PoisonError::into_inner).remove(filter, slot);
     }
 
-    /// A way out of the router.
-    pub(crate) async fn link(&self) -> Option<Link> {
+    /// A way out of the router, subscribed to these filters. They count from the moment of the call, not from the
+    /// moment that the link is there.
+    pub(crate) async fn link(&self, slots: Vec<Slot>) -> Option<Link> {
         let (reply, link) = oneshot::channel();
-        self.op(Op::Open(reply));
+        self.op(Op::Open(slots, reply));
         link.await.ok()
     }
 
@@ -255,8 +259,9 @@ impl Hub {
 
     /// Ends a session.
     pub(crate) fn end(&self, held: Held) {
-        let Some(link) = held.link else { return };
-        self.op(Op::Release(link));
+        if let Some(link) = held.link {
+            self.op(Op::Release(link));
+        }
         let mut filters = self.filters.write().unwrap_or_else(PoisonError::into_inner);
         for (filter, slot) in held.session.filters() {
             filters.remove(filter, slot);

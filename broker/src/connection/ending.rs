@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tracing::{debug, info};
 
 use super::Connection;
-use crate::codec::{self, Bad, Will};
+use crate::codec::{self, Bad, Version, Will};
 use crate::event::Event;
 use crate::hub::{Hub, Takeover};
 use crate::message::Message;
 use crate::parked;
+
+/// How long a client that was told why may still be sending.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Why a connection ends.
 pub(super) enum End {
@@ -75,8 +78,18 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             self.write.shutdown().await
         })
         .await;
+        if reason.is_some() && self.version == Version::V5 {
+            let _ = timeout(LINGER, listen_to_the_end(&mut self.read)).await;
+        }
         debug!("closed");
     }
+}
+
+/// Takes what a client still sends. A socket closed over unread bytes answers with RST, and the client's system would
+/// throw away the reason that it was just told.
+pub(crate) async fn listen_to_the_end<R: AsyncRead + Unpin>(read: &mut R) {
+    let mut bytes = [0; 1024];
+    while read.read(&mut bytes).await.is_ok_and(|n| n > 0) {}
 }
 
 /// The message that a will becomes.

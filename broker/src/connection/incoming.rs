@@ -10,6 +10,7 @@ use super::{ALIASES, Connection, RECEIVE_MAX};
 use crate::codec::{self, Bad, Packet, Publish, Version};
 use crate::core::{Done, Op};
 use crate::event::Event;
+use crate::filters::Slot;
 use crate::hub::{Note, Routed};
 use crate::message::Message;
 use crate::outlet::Outcome;
@@ -128,9 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
     }
 
     async fn subscribe(&mut self, s: codec::Subscribe) -> Result<(), End> {
-        if self.held.link.is_none() {
-            self.held.link = Some(self.hub.link().await.ok_or(End::Ours(0x97, "no link to the router"))?);
-        }
+        let mut slots = Vec::new();
         let mut codes = Vec::new();
         let mut made = Vec::new();
         for filter in s.filters {
@@ -139,11 +138,20 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             }
             let sub = Sub { filter, id: s.props.subscription_id };
             match self.subscribe_one(sub.clone()) {
-                Ok(new) => {
+                Ok(slot) => {
                     codes.push(sub.filter.qos);
-                    made.push((sub, new));
+                    made.push((sub, slot.is_some()));
+                    slots.extend(slot);
                 }
                 Err(code) => codes.push(if self.version == Version::V4 { 0x80 } else { code }),
+            }
+        }
+        match &self.held.link {
+            Some(link) => slots.into_iter().for_each(|slot| self.hub.subscribe(link, slot)),
+            None if slots.is_empty() => {}
+            None => {
+                let link = self.hub.link(slots).await;
+                self.held.link = Some(link.ok_or(End::Ours(0x97, "no link to the router"))?);
             }
         }
         codec::put_suback(&mut self.output, self.version, 9, s.pkid, &codes);
@@ -160,8 +168,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// True if there was none with this filter; else the reason code of a refusal.
-    fn subscribe_one(&mut self, sub: Sub) -> Result<bool, u8> {
+    /// The number of the filter if it is a new one for this client; `None` if there was one; else the reason code of a
+    /// refusal.
+    fn subscribe_one(&mut self, sub: Sub) -> Result<Option<Slot>, u8> {
         let filter = &sub.filter.path;
         topic::check_filter(filter).map_err(|_| 0x8f)?;
         let what = topic::shared(filter).map_or(filter.as_str(), |(_, filter)| filter);
@@ -171,17 +180,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
         let session = &mut self.held.session;
         if session.has(filter) {
             session.change(sub);
-            return Ok(false);
+            return Ok(None);
         }
         if session.subscriptions() >= self.hub.config.limits.subscriptions {
             return Err(0x97);
         }
-        let Some(link) = &self.held.link else {
-            return Err(0x80);
-        };
-        let slot = self.hub.add_filter(link, filter);
+        let slot = self.hub.add_filter(filter);
         session.subscribe(slot, sub);
-        Ok(true)
+        Ok(Some(slot))
     }
 
     fn unsubscribe(&mut self, filter: &str) -> u8 {

@@ -22,7 +22,7 @@ use crate::outlet::{self, Outcome};
 use crate::rights::Role;
 use crate::session::Offer;
 
-pub(crate) use ending::will_message;
+pub(crate) use ending::{listen_to_the_end, will_message};
 
 use ending::End;
 

@@ -9,6 +9,8 @@
     unreachable_pub
 )]
 
+mod five;
+
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,6 +20,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
+
+#[allow(unused_imports)]
+pub use five::{nothing_more, open5, publish5, subscribe5};
 
 /// Versions as mosquitto's programs name them.
 pub const V4: &str = "311";

@@ -38,12 +38,15 @@ pub fn allows(role: &Role, prefix: &str, wish: Wish, what: &str) -> bool {
     };
     match (role, wish) {
         (Role::Controller, _) => true,
-        (Role::Node { ip }, Wish::Publish) => what == format!("status/{ip}") || what == format!("preview/{ip}"),
+        (Role::Node { ip }, Wish::Publish) => {
+            ["status", "preview", "answer"].iter().any(|topic| what == format!("{topic}/{ip}"))
+        }
         (Role::Operator, Wish::Publish) => what.strip_prefix("cmd/").is_some_and(|name| name != "result"),
         (Role::Viewer, Wish::Publish) => false,
         // All may see everything but what the broker keeps for itself; a node has no need of other nodes' pictures.
-        (Role::Node { .. }, Wish::Subscribe) => {
-            ["take/#", "cmd/#", "status/#", "download/#", "controller"].iter().any(|all| covers(all, what))
+        (Role::Node { ip }, Wish::Subscribe) => {
+            let own = format!("order/{ip}");
+            ["take/#", "cmd/#", "status/#", "download/#", "controller", &own].iter().any(|all| covers(all, what))
         }
         (Role::Operator | Role::Viewer, Wish::Subscribe) => !what.starts_with('$'),
     }
@@ -73,6 +76,14 @@ mod tests {
         let table: &[(&Role, Wish, &str, bool)] = &[
             (&node, p, "status/192.168.1.101", true),
             (&node, p, "preview/192.168.1.101", true),
+            (&node, p, "answer/192.168.1.101", true),
+            (&node, p, "answer/192.168.1.102", false),
+            (&node, p, "order/192.168.1.101", false),
+            (&node, s, "order/192.168.1.101", true),
+            (&node, s, "order/192.168.1.102", false),
+            (&node, p, "answer/192.168.1.101", true),
+            (&node, p, "answer/192.168.1.102", false),
+            (&node, p, "order/192.168.1.101", false),
             (&node, p, "status/192.168.1.102", false),
             (&node, p, "status/192.168.1.101/x", false),
             (&node, p, "cmd/start", false),
@@ -83,6 +94,8 @@ mod tests {
             (&node, s, "cmd/preview", true),
             (&node, s, "status/192.168.1.101", true),
             (&node, s, "controller", true),
+            (&node, s, "order/192.168.1.101", true),
+            (&node, s, "order/192.168.1.102", false),
             (&node, s, "#", false),
             (&node, s, "+/current", false),
             (&node, s, "preview/192.168.1.102", false),
@@ -114,7 +127,7 @@ mod tests {
     fn only_the_controller_speaks_where_only_it_may() {
         let node = Role::Node { ip: [1, 2, 3, 4].into() };
         for role in [node, Role::Operator, Role::Viewer] {
-            for what in ["take/current", "take/marks", "download/x", "controller", "cmd/result"] {
+            for what in ["take/current", "order/1.2.3.4", "take/marks", "download/x", "controller", "cmd/result"] {
                 assert!(!allows(&role, "", Wish::Publish, what), "{role:?} {what}");
             }
         }

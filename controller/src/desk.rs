@@ -17,6 +17,7 @@ use crate::echo::Echoes;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fleet::Fleet;
 use crate::journal::Journal;
+use crate::power::{self, Orders};
 use crate::preflight;
 use crate::snapshot::{Snapshot, TakeSummary};
 use crate::takes::Takes;
@@ -54,6 +55,7 @@ pub struct Desk {
     takes: Takes,
     fleet: Fleet,
     downloads: Downloads,
+    orders: Orders,
     library: Vec<TakeSummary>,
     require_ready: bool,
     echoes: Echoes,
@@ -73,6 +75,7 @@ impl Desk {
             fleet: Fleet::new(roster, settings.roster),
             require_ready: settings.require_ready,
             downloads: Downloads::new(settings.parallel, settings.patience, settings.pending),
+            orders: Orders::default(),
             library: Vec::new(),
             echoes: Echoes::default(),
             notices: settings.notices,
@@ -133,7 +136,9 @@ impl Desk {
             Event::Kept(outcome) => self.kept(outcome),
             Event::Tick => {
                 self.passing.retain(|(since, _)| now.mono.since(*since) < SHOWN);
-                self.fleet.tick(now.mono)
+                let mut effects = self.fleet.tick(now.mono);
+                effects.extend(self.orders.tick(now));
+                effects
             }
         };
         let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };
@@ -174,6 +179,9 @@ impl Desk {
                 _ => self.command(now, Asker::Mqtt, Command::read(word, payload)),
             };
         }
+        if let Some(name) = topic.strip_prefix("answer/") {
+            return self.orders.heard(now, name, payload);
+        }
         let Some(name) = topic.strip_prefix("status/") else { return Vec::new() };
         let mut effects = self.fleet.heard(now, name, payload, retain);
         if let Some(ip) = name.parse().ok().filter(|ip| self.fleet.is_online(*ip)) {
@@ -200,6 +208,15 @@ impl Desk {
                 let delete = delete_after_verify;
                 match self.download(Wished { asker, command: command.clone(), take, nodes, delete }) {
                     // It is answered when the nodes have said what they have.
+                    Ok(effects) => return effects,
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            Ok(Wish::Power { power, nodes, force }) => {
+                let wished = power::Wished { asker, command: command.clone(), power, nodes, force };
+                let rolling = self.takes.rolling().map(|take| &take.id);
+                match self.orders.wish(now, wished, rolling, &self.fleet) {
+                    // It is answered when the nodes have answered.
                     Ok(effects) => return effects,
                     Err(refusal) => Err(refusal),
                 }
@@ -240,7 +257,7 @@ impl Desk {
             }
             Wish::Stop { at } => self.takes.stop(now, at),
             Wish::Mark { at, note } => self.takes.mark(now, at, note),
-            Wish::Download { .. } => Ok(Vec::new()),
+            Wish::Download { .. } | Wish::Power { .. } => Ok(Vec::new()),
         }
     }
 

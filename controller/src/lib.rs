@@ -25,6 +25,7 @@ pub mod journal;
 pub mod ledger;
 pub mod library;
 pub mod lock;
+pub mod power;
 pub mod preflight;
 pub mod roll;
 pub mod room;

@@ -220,7 +220,7 @@ fn open_link(
         access,
         client: "syncslate-controller".into(),
         prefix: settings.prefix.clone(),
-        subscriptions: vec!["cmd/#".into(), "status/+".into(), Topic::Controller.to_string()],
+        subscriptions: vec!["cmd/#".into(), "status/+".into(), "answer/+".into(), Topic::Controller.to_string()],
         will: Some((Topic::Controller, write(&gone))),
     });
     let inbox = inbox.clone();

@@ -13,6 +13,7 @@ pub mod framecrc;
 pub mod h264;
 pub mod ivf;
 pub mod picture;
+pub mod power;
 pub mod probe;
 pub mod ring;
 pub mod run;

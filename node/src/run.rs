@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use syncslate_shared::command::{Order, OrderAnswer};
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::protocol::{
     self, CameraReport, ClockReading, CurrentTake, Departed, DiskReading, Finding, Marks, NodeState, NodeStatus,
@@ -19,6 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::camera::CameraSettings;
 use crate::event::{Effect, Event, StoreCommand};
 use crate::findings::{self, Seen};
+use crate::power;
 use crate::probe::{Machine, Probes, Reading};
 use crate::session::{Session, SessionSettings};
 use crate::settings::{Settings, own_address};
@@ -134,7 +136,7 @@ impl Node {
             access: settings.access.clone(),
             client: format!("syncslate-node-{ip}"),
             prefix: settings.prefix.clone(),
-            subscriptions: vec!["take/+".into(), format!("status/{ip}")],
+            subscriptions: vec!["take/+".into(), format!("status/{ip}"), format!("order/{ip}")],
             will: Some((Topic::Status(ip), protocol::write(&Departed::of(ip)))),
         });
         let period = Duration::from_secs_f64(1.0 / settings.camera.fps);
@@ -207,7 +209,7 @@ impl Node {
             Event::Link(LinkEvent::Up) => tracing::info!(broker = %self.settings.broker, "connected to the broker"),
             // The link has said why; the camera goes on whatever the network does.
             Event::Link(LinkEvent::Down { .. }) => {}
-            Event::Link(LinkEvent::Message { topic, payload, .. }) => self.heard(&topic, &payload, now),
+            Event::Link(LinkEvent::Message { topic, payload, retain }) => self.heard(&topic, &payload, retain, now),
             Event::Camera(event) => self.session.on_camera(event, now),
             Event::Store(event) => self.session.on_store(event, now),
             Event::Reading(Reading::Clock(clock)) => {
@@ -227,17 +229,33 @@ impl Node {
         }
     }
 
-    fn heard(&mut self, topic: &str, payload: &[u8], now: Mono) {
+    fn heard(&mut self, topic: &str, payload: &[u8], retain: bool, now: Mono) {
         let heard = match Topic::parse(topic) {
             Some(Topic::Take) => protocol::read::<CurrentTake>(payload)
                 .and_then(|current| current.take())
                 .map(|take| self.session.on_take(take, now)),
             Some(Topic::Marks) => protocol::read::<Marks>(payload).map(|marks| self.session.on_marks(marks)),
+            Some(Topic::Order(_)) => protocol::read::<Order>(payload).map(|order| self.ordered(&order, retain)),
             _ => Ok(()),
         };
         if let Err(e) = heard {
             tracing::error!(topic, "a message cannot be understood and is passed over: {e}");
         }
+    }
+
+    /// The computer's end is a task of its own: the loop goes on until systemd ends it.
+    fn ordered(&self, order: &Order, retain: bool) {
+        let refused = power::refusal(order, retain, self.session.rolling().map(|(take, _)| &take.id));
+        let (v, ip, id, power) = (protocol::VERSION, self.ip, order.id, order.power);
+        let (link, commands, clocks) = (self.link.clone(), self.settings.power.clone(), self.clocks);
+        tokio::spawn(async move {
+            let error = match refused {
+                Some(refusal) => Some(refusal),
+                None => power::carry_out(power, &commands).await,
+            };
+            let answer = OrderAnswer { v, ip, id, power, error, at: clocks.wall() };
+            link.say(&Topic::Answer(ip), protocol::write(&answer));
+        });
     }
 
     fn execute(&mut self, effect: Effect) {

@@ -15,6 +15,7 @@ use syncslate_shared::size::Size;
 use crate::camera::test::{Options, TestCameraArgs};
 use crate::camera::{CameraSettings, EncoderChoice, Kind};
 use crate::decode::ReadPicturesArgs;
+use crate::power::PowerCommands;
 use crate::session::Arm;
 
 /// Records what the take says: the program of a camera computer.
@@ -75,6 +76,7 @@ struct SettingsFile {
     mqtt: MqttFile,
     camera: CameraFile,
     capture: CaptureFile,
+    power: PowerFile,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,6 +107,13 @@ struct CaptureFile {
     ring_s: Option<f64>,
     pre_roll_s: Option<f64>,
     reserve: Option<Size>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PowerFile {
+    shutdown: Option<Vec<String>>,
+    reboot: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -147,6 +156,8 @@ pub struct Settings {
     pub pre_roll: Duration,
     /// What stays free on the disk of the videos.
     pub reserve: Size,
+    /// What turns the computer off, and off and on again.
+    pub power: PowerCommands,
 }
 
 impl Settings {
@@ -207,7 +218,19 @@ impl Settings {
                 ring - 0.5,
             )?),
             reserve: file.capture.reserve.unwrap_or(Size(100_000_000)),
+            power: PowerCommands {
+                shutdown: command("power.shutdown", file.power.shutdown, "poweroff")?,
+                reboot: command("power.reboot", file.power.reboot, "reboot")?,
+            },
         })
+    }
+}
+
+/// A program and its arguments; what systemd is asked for unless the settings say otherwise.
+fn command(name: &str, words: Option<Vec<String>>, verb: &str) -> Result<Vec<String>, Failure> {
+    match words {
+        Some(words) if words.is_empty() => Err(Failure::usage(format!("{name}: it names no program"))),
+        words => Ok(words.unwrap_or_else(|| vec!["systemctl".into(), verb.into()])),
     }
 }
 
@@ -266,7 +289,7 @@ mod tests {
 
     #[test]
     fn bad_settings_are_refused_by_name() {
-        let table: [(&[&str], &str, &str); 10] = [
+        let table: [(&[&str], &str, &str); 11] = [
             (&[], "colour = 'red'", "unknown field `colour`"),
             (&[], "[camera]\nkind = 'webcam'", "camera.kind: `webcam` is no camera"),
             (&["--camera", "webcam"], "", "`webcam` is no camera"),
@@ -276,6 +299,7 @@ mod tests {
             (&["--bitrate", "fast"], "", "`fast` is no bit rate"),
             (&[], "[capture]\nring_s = 2\npre_roll_s = 3", "capture.pre_roll_s: 3 does not lie between 0 and 1.5"),
             (&[], "[capture]\nreserve = '1.5G'", "`1.5G` is no number of bytes"),
+            (&[], "[power]\nreboot = []", "power.reboot: it names no program"),
             (&["--ip", "cam1"], "", "invalid value 'cam1' for '--ip <IP>'"),
         ];
         for (args, file, reason) in table {

@@ -12,7 +12,7 @@ use crate::encoder;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// A camera that ran so long has earned a quick restart again.
-const PROVEN: Duration = Duration::from_secs(10);
+const PROVEN: Duration = Duration::from_secs(3);
 
 /// How long a camera that ended is left alone: longer each time, until it has run for a while.
 #[derive(Debug)]
@@ -118,13 +118,13 @@ mod tests {
         let at = |s: u64| Mono::from_micros(11_000_003) + Duration::from_secs(s);
         let mut backoff = Backoff::new();
         let mut pauses = Vec::new();
-        for end in [1, 2, 4, 8, 13, 20, 27] {
+        for end in [1, 3, 5, 8, 13, 20, 27] {
             backoff.on_start(at(end - 1));
             pauses.push(backoff.on_end(at(end)).as_millis());
         }
         assert_eq!(pauses, [200, 400, 800, 1600, 3200, 5000, 5000]);
         backoff.on_start(at(30));
-        assert_eq!(backoff.on_end(at(41)), FIRST_PAUSE);
+        assert_eq!(backoff.on_end(at(33)), FIRST_PAUSE);
         // Ended twice, by itself and because it is started anew: one start, one proof.
         assert_eq!(backoff.on_end(at(99)), FIRST_PAUSE * 2);
     }

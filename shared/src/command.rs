@@ -138,6 +138,68 @@ pub enum Wish {
         /// Delete the nodes' copies once they are proven equal.
         delete_after_verify: bool,
     },
+    /// Turn nodes off, or off and on again.
+    Power {
+        /// Which of both.
+        power: Power,
+        /// Only these; `None` for all that are there.
+        nodes: Option<Vec<Ipv4Addr>>,
+        /// Also in the middle of a take.
+        force: bool,
+    },
+}
+
+/// What a computer can do with its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Power {
+    /// Turn itself off.
+    Shutdown,
+    /// Turn itself off and on again.
+    Reboot,
+}
+
+impl Power {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shutdown => "shutdown",
+            Self::Reboot => "reboot",
+        }
+    }
+}
+
+/// `order/<ip>`: what the controller orders one node to do. Nodes do not obey `cmd/…`, and an order that the broker had
+/// kept is not obeyed either.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// [`crate::protocol::VERSION`].
+    pub v: u32,
+    /// The controller's own mark, given back in the answer.
+    pub id: u64,
+    /// What to do.
+    pub power: Power,
+    /// Also in the middle of a take.
+    pub force: bool,
+    /// When it was ordered.
+    pub at: Wall,
+}
+
+/// `answer/<ip>`: whether the node does it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderAnswer {
+    /// [`crate::protocol::VERSION`].
+    pub v: u32,
+    /// Who answers.
+    pub ip: Ipv4Addr,
+    /// The order's own mark.
+    pub id: u64,
+    /// What was ordered.
+    pub power: Power,
+    /// Why it is not done; null when it is.
+    pub error: Option<Refusal>,
+    /// When this was said.
+    pub at: Wall,
 }
 
 /// A command as it arrived: its word and id for the answer, and what is wished or why that cannot be read.
@@ -177,6 +239,13 @@ struct DownloadJson {
     nodes: Option<Vec<Ipv4Addr>>,
     #[serde(default)]
     delete_after_verify: bool,
+}
+
+#[derive(Deserialize)]
+struct PowerJson {
+    nodes: Option<Vec<Ipv4Addr>>,
+    #[serde(default)]
+    force: bool,
 }
 
 /// A payload's three forms.
@@ -255,9 +324,17 @@ fn read_wish(word: &str, payload: &[u8]) -> Result<Wish, Refusal> {
                 delete_after_verify: json.delete_after_verify,
             },
         },
+        "shutdown" | "reboot" => {
+            let power = if word == "shutdown" { Power::Shutdown } else { Power::Reboot };
+            match form::<PowerJson>(payload)? {
+                Form::Empty => Wish::Power { power, nodes: None, force: false },
+                Form::Text(_) => return Err(malformed(&format!("`cmd/{word}` is empty or a JSON object"))),
+                Form::Json(json) => Wish::Power { power, nodes: json.nodes, force: json.force },
+            }
+        }
         other => {
             return Err(malformed(&format!(
-                "there is no command `{}`: start, stop, mark and download are known",
+                "there is no command `{}`: start, stop, mark, download, shutdown and reboot are known",
                 other.chars().take(64).collect::<String>().escape_debug()
             )));
         }
@@ -333,6 +410,9 @@ mod tests {
             ("stop", "now", Malformed, "empty or a JSON object"),
             ("mark", r#"{"note":[]}"#, Malformed, "field `note`"),
             ("download", r#"{"nodes":["x"]}"#, Malformed, "field `nodes[0]`"),
+            ("shutdown", "now", Malformed, "`cmd/shutdown` is empty or a JSON object"),
+            ("reboot", r#"{"nodes":["left"]}"#, Malformed, "field `nodes[0]`"),
+            ("reboot", r#"{"force":1}"#, Malformed, "field `force`"),
             ("dance", "", Malformed, "no command `dance`"),
         ];
         for (word, payload, code, reason) in table {
@@ -346,6 +426,15 @@ mod tests {
     }
 
     #[test]
+    fn power_is_for_all_nodes_unless_some_are_named() {
+        let wish = |word: &str, payload: &str| Command::read(word, payload.as_bytes()).wish.unwrap();
+        let all = Wish::Power { power: Power::Shutdown, nodes: None, force: false };
+        assert_eq!(wish("shutdown", ""), all);
+        let one = Wish::Power { power: Power::Reboot, nodes: Some(vec![[10, 0, 0, 7].into()]), force: true };
+        assert_eq!(wish("reboot", r#"{"nodes":["10.0.0.7"],"force":true,"id":1}"#), one);
+    }
+
+    #[test]
     fn the_id_comes_back_also_from_what_cannot_be_read() {
         let command = Command::read("start", br#"{"take":7,"id":"a7"}"#);
         let answer = command.answer(command.wish.clone().map(|_| None), Wall::from_micros(0));
@@ -355,7 +444,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_payload_makes_the_reader_panic(
-            word in "start|stop|mark|download|\\PC{0,9}",
+            word in "start|stop|mark|download|shutdown|\\PC{0,9}",
             payload in prop::collection::vec(any::<u8>(), 0..80),
             text in "\\{?(\"(take|at|id|note|nodes)\":(\"\\PC{0,5}\"|[0-9]|null|\\[\\]),?){0,3}\\}?",
         ) {

@@ -37,7 +37,7 @@ const fn row(pattern: &'static str, route: &'static str, retained: bool, qos: Qo
 use Qos::{AtLeastOnce, AtMostOnce};
 
 /// Every topic there is.
-pub const TABLE: [Row; 12] = [
+pub const TABLE: [Row; 16] = [
     row(
         "cmd/start",
         "anyone → controller",
@@ -61,6 +61,14 @@ pub const TABLE: [Row; 12] = [
         "empty = everything not yet here, a take name, or `{\"take\":…,\"nodes\":[…],\"delete_after_verify\":false,\"id\":…}`",
     ),
     row(
+        "cmd/shutdown",
+        "anyone → controller",
+        false,
+        AtLeastOnce,
+        "empty = all nodes, or `{\"nodes\":[…],\"force\":false,\"id\":…}`: turns them off",
+    ),
+    row("cmd/reboot", "anyone → controller", false, AtLeastOnce, "the same; they come back by themselves"),
+    row(
         "cmd/preview",
         "controller → nodes",
         false,
@@ -72,6 +80,8 @@ pub const TABLE: [Row; 12] = [
     row("take/marks", "controller → all", true, AtLeastOnce, "the take's marks, the whole list each time"),
     row("status/<ip>", "node → all", true, AtLeastOnce, "the node; its last will says `offline`"),
     row("download/<take>", "controller → all", true, AtLeastOnce, "a download's progress"),
+    row("order/<ip>", "controller → node", false, AtLeastOnce, "to turn itself off, or off and on again"),
+    row("answer/<ip>", "node → controller", false, AtLeastOnce, "whether it does what it was ordered"),
     row("preview/<ip>", "node → all", false, AtMostOnce, "one JPEG picture"),
     row("controller", "controller → all", true, AtLeastOnce, "the controller; its last will says `offline`"),
 ];
@@ -87,6 +97,10 @@ pub enum Topic {
     Mark,
     /// `cmd/download`
     Download,
+    /// `cmd/shutdown`
+    Shutdown,
+    /// `cmd/reboot`
+    Reboot,
     /// `cmd/preview`
     PreviewLease,
     /// `cmd/result`
@@ -101,6 +115,10 @@ pub enum Topic {
     Status(Ipv4Addr),
     /// `download/<take>`
     Progress(TakeName),
+    /// `order/<ip>`
+    Order(Ipv4Addr),
+    /// `answer/<ip>`
+    Answer(Ipv4Addr),
     /// `preview/<ip>`
     Preview(Ipv4Addr),
     /// `controller`
@@ -118,6 +136,8 @@ impl Topic {
                 "stop" => Self::Stop,
                 "mark" => Self::Mark,
                 "download" => Self::Download,
+                "shutdown" => Self::Shutdown,
+                "reboot" => Self::Reboot,
                 "preview" => Self::PreviewLease,
                 "result" => Self::Result,
                 other => Self::UnknownCommand(other.to_owned()),
@@ -125,6 +145,8 @@ impl Topic {
             Some(("take", "current")) => Self::Take,
             Some(("take", "marks")) => Self::Marks,
             Some(("status", ip)) => Self::Status(ip.parse().ok()?),
+            Some(("order", ip)) => Self::Order(ip.parse().ok()?),
+            Some(("answer", ip)) => Self::Answer(ip.parse().ok()?),
             Some(("preview", ip)) => Self::Preview(ip.parse().ok()?),
             Some(("download", take)) => Self::Progress(take.parse().ok()?),
             Some(_) => return None,
@@ -138,6 +160,8 @@ impl Topic {
             Self::Stop => "cmd/stop",
             Self::Mark => "cmd/mark",
             Self::Download => "cmd/download",
+            Self::Shutdown => "cmd/shutdown",
+            Self::Reboot => "cmd/reboot",
             Self::PreviewLease => "cmd/preview",
             Self::Result => "cmd/result",
             Self::UnknownCommand(_) => return None,
@@ -145,6 +169,8 @@ impl Topic {
             Self::Marks => "take/marks",
             Self::Status(_) => "status/<ip>",
             Self::Progress(_) => "download/<take>",
+            Self::Order(_) => "order/<ip>",
+            Self::Answer(_) => "answer/<ip>",
             Self::Preview(_) => "preview/<ip>",
             Self::Controller => "controller",
         };
@@ -167,6 +193,8 @@ impl std::fmt::Display for Topic {
         match self {
             Self::UnknownCommand(word) => write!(f, "cmd/{word}"),
             Self::Status(ip) => write!(f, "status/{ip}"),
+            Self::Order(ip) => write!(f, "order/{ip}"),
+            Self::Answer(ip) => write!(f, "answer/{ip}"),
             Self::Preview(ip) => write!(f, "preview/{ip}"),
             Self::Progress(take) => write!(f, "download/{take}"),
             fixed => f.write_str(fixed.row().map_or("", |row| row.pattern)),

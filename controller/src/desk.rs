@@ -10,13 +10,14 @@ use syncslate_shared::protocol::{ControllerStatus, Presence};
 use syncslate_shared::time::Wall;
 use syncslate_shared::topic::Topic;
 
-use crate::downloads::{Around, Downloads, Pending, Wished};
+use crate::downloads::{Around, Downloads, Pace, Pending, Wished};
 use crate::echo::Echoes;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fleet::Fleet;
 use crate::journal::Journal;
 use crate::snapshot::{Snapshot, TakeSummary};
 use crate::takes::Takes;
+use crate::which::Which;
 
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -30,6 +31,8 @@ pub struct DeskSettings {
     pub parallel: usize,
     /// A part of a download that has got nowhere for so long is given up.
     pub patience: Duration,
+    /// Fetch a take's closed files while it rolls.
+    pub while_rolling: bool,
     /// Parts of downloads that a restart broke off.
     pub pending: Vec<Pending>,
     /// What the operator should know for as long as the program runs.
@@ -56,7 +59,14 @@ impl Desk {
         Self {
             takes: Takes::new(journal, settings.segment_s),
             fleet: Fleet::new(roster),
-            downloads: Downloads::new(settings.parallel, settings.patience, settings.pending),
+            downloads: Downloads::new(
+                Pace {
+                    parallel: settings.parallel,
+                    patience: settings.patience,
+                    while_rolling: settings.while_rolling,
+                },
+                settings.pending,
+            ),
             library: Vec::new(),
             echoes: Echoes::default(),
             notices: settings.notices,
@@ -89,7 +99,7 @@ impl Desk {
                 self.downloads.listed(now, &listings, around)
             }
             Event::Progress { take, ip, progress } => {
-                self.downloads.progress(&take, ip, progress);
+                self.downloads.progress(now.mono, &take, ip, progress);
                 Vec::new()
             }
             Event::Fetched { take, ip, outcome } => self.downloads.fetched(now.mono, &take, ip, outcome),
@@ -164,9 +174,18 @@ impl Desk {
     /// The one way of all commands.
     fn command(&mut self, now: Now, asker: Asker, command: Command) -> Vec<Effect> {
         let outcome = match command.wish.clone() {
-            Ok(Wish::Download { take, nodes, delete_after_verify }) => {
-                let delete = delete_after_verify;
-                match self.download(Wished { asker, command: command.clone(), take, nodes, delete }) {
+            Ok(Wish::Cancel { take, nodes }) => {
+                let mut effects = Vec::new();
+                let outcome = self.downloads.cancel(now, take.as_ref(), nodes.as_deref()).map(|done| {
+                    effects = done;
+                    None
+                });
+                effects.push(Effect::Answer { asker, result: Box::new(command.answer(outcome, now.wall)) });
+                return effects;
+            }
+            Ok(Wish::Download { take, nodes, stamp, delete_after_verify: delete }) => {
+                let which = Which::named(stamp);
+                match self.download(Wished { asker, command: command.clone(), take, nodes, which, delete }) {
                     // It is answered when the nodes have said what they have.
                     Ok(effects) => return effects,
                     Err(refusal) => Err(refusal),
@@ -200,7 +219,7 @@ impl Desk {
             }
             Wish::Stop { at } => self.takes.stop(now, at),
             Wish::Mark { at, note } => self.takes.mark(now, at, note),
-            Wish::Download { .. } => Ok(Vec::new()),
+            Wish::Download { .. } | Wish::Cancel { .. } => Ok(Vec::new()),
         }
     }
 
@@ -210,6 +229,9 @@ impl Desk {
                 ErrorCode::Malformed,
                 "field `delete_after_verify`: footage is only deleted of a take that is named: nothing was deleted",
             ));
+        }
+        if wished.which != Which::ALL && wished.take.is_none() {
+            return Err(Refusal::new(ErrorCode::Malformed, "field `stamp`: it tells takes of one name apart: name it"));
         }
         let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };
         self.downloads.wish(wished, around)

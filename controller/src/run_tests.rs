@@ -34,6 +34,7 @@ impl Stage {
             patience: Duration::from_secs(60),
             segment_s: 7,
             parallel: 4,
+            while_rolling: false,
         };
         let controller = Controller::start(settings, Arc::new(SystemClocks)).await.unwrap();
         let (client, heard) = Link::open(LinkSettings {

@@ -7,9 +7,12 @@
 
 mod answer;
 mod api;
+mod archive;
 mod assets;
 mod command;
+mod custody;
 mod discard;
+mod footage;
 mod live;
 mod media;
 mod metrics;
@@ -18,6 +21,7 @@ mod range;
 mod routes;
 mod tar;
 mod view;
+mod zip;
 
 use std::future::Future;
 use std::io::ErrorKind;

@@ -9,6 +9,7 @@ use warp::http::StatusCode;
 
 use super::answer::Refused;
 use super::view::{Library, Operator, TakePage};
+use crate::freeable::Freeable;
 use crate::snapshot::{Snapshot, TakeSummary};
 
 macro_rules! template {
@@ -98,8 +99,13 @@ impl Pages {
     }
 
     /// `/takes/{take}`
-    pub(super) fn take(&self, snapshot: &Snapshot, take: &TakeSummary) -> Result<String, Refused> {
-        let page = TakePage::of(take, snapshot);
+    pub(super) fn take(
+        &self,
+        snapshot: &Snapshot,
+        take: &TakeSummary,
+        freeable: &[Freeable],
+    ) -> Result<String, Refused> {
+        let page = TakePage::of(take, snapshot, freeable);
         self.render("take", take.take.as_str(), Here::Takes, snapshot.version, page)
     }
 

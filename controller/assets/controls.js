@@ -2,10 +2,12 @@
 // a press within DOUBLE_MS of the last one is a double click.
 
 import { format, now, takeTime } from "./clock.js";
+import { DOUBLE_MS, confirmed } from "./confirm.js";
+import { keeping } from "./keeping.js";
+import { nameProblem } from "./names.js";
+import { post } from "./post.js";
 import { texts } from "./texts.js";
 
-const DOUBLE_MS = 700;
-const CONFIRM_MS = 4000;
 const CONSIDER_MS = 60000;
 
 /** Wires the page's controls; gives what is called when fields of `view` changed. */
@@ -21,31 +23,18 @@ export function controls(view) {
   const starting = confirmed(start, texts.startAgain, () => changed);
   const stopping = confirmed(stop, texts.stopAgain, () => changed);
 
-  function say(text, failed = false) {
+  function say(text, failed = false, code = "") {
+    if (code === "not_ready") unready = performance.now();
     answer.textContent = text;
     answer.dataset.failed = failed;
   }
 
   async function send(word, body, button, tell) {
     button.setAttribute("aria-busy", "true");
-    try {
-      const response = await fetch(`/api/${word}`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(8000),
-      });
-      const result = await response.json();
-      if (result.error) say(sentence(result.error.message), true);
-      else say([texts.done[word](name(result.take), tell), ...(result.warnings ?? []).map(sentence)].join(" "));
-      if (result.error?.code === "not_ready") unready = performance.now();
-      return !result.error;
-    } catch {
-      say(texts.noAnswer, true);
-      return false;
-    } finally {
-      button.removeAttribute("aria-busy");
-    }
+    const result = await post(word, body, say);
+    button.removeAttribute("aria-busy");
+    if (result) say([texts.done[word](name(result.take), tell), ...(result.warnings ?? [])].join(" · "));
+    return Boolean(result);
   }
 
   async function roll() {
@@ -86,31 +75,19 @@ export function controls(view) {
     if (download.hasAttribute("aria-busy")) return;
     send("download", download.dataset.take ? { take: download.dataset.take } : {}, download);
   });
-  const cleanup = at("cleanup");
-  const deleting = confirmed(cleanup, texts.cleanupAgain, () => changed);
-  cleanup?.addEventListener("click", () => {
-    if (cleanup.hasAttribute("aria-busy") || !deleting.press()) return;
-    send("download", { take: cleanup.dataset.take, delete_after_verify: true }, cleanup);
+  // The button of each download in the list, which comes and goes.
+  at("downloads")?.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-action]");
+    if (!button?.dataset.action || button.hasAttribute("aria-busy")) return;
+    const word = button.dataset.action === "cancel" ? "download/cancel" : "download";
+    send(word, { take: button.dataset.take }, button);
   });
-  const discard = at("discard");
-  const discarding = confirmed(discard, texts.discardAgain, () => changed);
-  discard?.addEventListener("click", async () => {
-    if (!discarding.press()) return;
-    const take = discard.dataset.take;
-    try {
-      const response = await fetch(`/api/takes/${take}/delete`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ confirm: take }),
-      });
-      const result = await response.json();
-      say(result.error ? sentence(result.error.message) : texts.discarded, Boolean(result.error));
-    } catch {
-      say(texts.noAnswer, true);
-    }
-  });
+  if (!start) {
+    keeping(send, say);
+    return () => {};
+  }
   // Whoever only looks on has no buttons, and no keys either.
-  if (!start || document.body.classList.contains("viewer")) return () => {};
+  if (document.body.classList.contains("viewer")) return () => {};
 
   take.addEventListener("input", () => {
     typed = true;
@@ -153,37 +130,6 @@ export function controls(view) {
   };
 }
 
-/** A button whose action wants a second press, at least DOUBLE_MS after the first and soon enough. */
-function confirmed(button, question, changed) {
-  const label = button?.textContent;
-  let asked = null;
-  let timer;
-  function cancel() {
-    const was = asked !== null;
-    clearTimeout(timer);
-    asked = null;
-    if (was) {
-      button.textContent = label;
-      delete button.dataset.asking;
-    }
-    return was;
-  }
-  function press() {
-    const time = performance.now();
-    // The button has only just appeared under a finger that meant the other one.
-    if (time - changed() < DOUBLE_MS) return false;
-    if (asked === null) {
-      asked = time;
-      button.textContent = question;
-      button.dataset.asking = "";
-      timer = setTimeout(cancel, CONFIRM_MS);
-      return false;
-    }
-    return time - asked >= DOUBLE_MS && cancel();
-  }
-  return { press, cancel };
-}
-
 /** The screen stays on while a take rolls, where the browser can (it can on secure addresses only). */
 async function stayAwake() {
   try {
@@ -193,19 +139,7 @@ async function stayAwake() {
   }
 }
 
-function nameProblem(text) {
-  if (!text) return texts.emptyName;
-  const bad = /[^A-Za-z0-9._-]/u.exec(text);
-  if (bad) return texts.badCharacter(bad[0]);
-  return /^[A-Za-z0-9]/.test(text) ? null : texts.badStart;
-}
-
 /** A take's name from its id. */
 function name(id) {
   return id?.replace(/_\d{8}_\d{6}$/, "") ?? "";
-}
-
-function sentence(text) {
-  const whole = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }

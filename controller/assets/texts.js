@@ -8,6 +8,8 @@ export const texts = {
   stop: "STOP",
   stopAgain: "Press again to cut",
   cleanupAgain: "Press again: the copies here become the only ones",
+  renameAgain: "Press again to rename",
+  sameName: "This is its name already.",
   discardAgain: "Press again: it goes to the trash for a week",
   discarded: "In the trash for a week.",
   cancelled: "Cancelled.",
@@ -21,5 +23,6 @@ export const texts = {
     stop: (take) => `Cut ${take}.`,
     mark: (take, time) => `Marked ${time}.`,
     download: () => "Download started.",
+    "download/cancel": () => "Download cancelled; what has arrived stays.",
   },
 };

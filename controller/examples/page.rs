@@ -7,7 +7,7 @@ use std::time::Duration;
 use syncslate_controller::snapshot::Snapshot;
 use syncslate_controller::web;
 use syncslate_shared::command::Wish;
-use syncslate_shared::protocol::{CurrentTake, NodeState};
+use syncslate_shared::protocol::{CurrentTake, Level, NodeState};
 use syncslate_shared::take::TakeName;
 use syncslate_shared::time::{Clocks as _, SystemClocks, Wall};
 

@@ -14,6 +14,7 @@ use syncslate_shared::report::Failure;
 use syncslate_shared::take::TakeName;
 
 use crate::digest;
+use crate::homes;
 use crate::ledger::{self, Ledger};
 use crate::size::Size;
 
@@ -136,9 +137,10 @@ fn compare(path: &Path, expected: &Expected) -> Result<u64, String> {
 /// Our files in the take's folder; what is not ours is named in the report.
 fn files(folder: &Path, name: &TakeName, report: &mut Report) -> BTreeMap<(Ipv4Addr, String), PathBuf> {
     let mut found = BTreeMap::new();
+    let guests = folder.parent().map(|downloads| homes::guests(downloads, name.as_str())).unwrap_or_default();
     for node in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Some(ip) = node.file_name().to_str().and_then(|ip| ip.parse::<Ipv4Addr>().ok()) else {
-            if node.file_name() != ledger::FILE {
+            if node.file_name() != ledger::FILE && node.file_name() != homes::FILE {
                 report.foreign.push(format!("{name}/{}", node.file_name().display()));
             }
             continue;
@@ -146,7 +148,7 @@ fn files(folder: &Path, name: &TakeName, report: &mut Report) -> BTreeMap<(Ipv4A
         for entry in fs::read_dir(node.path()).into_iter().flatten().flatten() {
             let file = entry.file_name().to_string_lossy().into_owned();
             match Base::parse(&file) {
-                Some((base, _)) if base.ip == ip && base.id.name == *name => {
+                Some((base, _)) if base.ip == ip && (base.id.name == *name || guests.contains(&base.id)) => {
                     found.insert((ip, file), entry.path());
                 }
                 _ => report.foreign.push(format!("{name}/{ip}/{file}")),

@@ -5,7 +5,6 @@
 //! say that the take is finished. One that does not agree, and nothing of the take is deleted on that node.
 
 use std::fs;
-use std::path::Path;
 
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::manifest::Manifest;
@@ -13,8 +12,9 @@ use syncslate_shared::protocol::read;
 
 use crate::digest::sha256_of;
 use crate::event::{Broken, RemoteFile};
-use crate::fetch::Part;
+use crate::fetch::gone;
 use crate::ledger::{Custody, Record};
+use crate::piece::Piece;
 use crate::size::Size;
 
 /// Where rsync moves what a file that changes this very moment would replace.
@@ -24,13 +24,14 @@ const ASIDE: &str = ".replaced";
 ///
 /// # Errors
 /// What is not proven, and that nothing was deleted; or how far it came.
-pub(crate) async fn clean(part: &Part, folder: &Path, files: &[RemoteFile]) -> Result<Option<String>, Broken> {
-    refuse_unproven(part, folder, files).await?;
-    let differing = part.rsync.differing(part.ip, files, folder).await?;
+pub(crate) async fn clean(piece: &Piece<'_>, files: &[RemoteFile]) -> Result<String, Broken> {
+    let (part, folder, ip) = (piece.part, &piece.folder, piece.part.errand.ip);
+    refuse_unproven(piece, files).await?;
+    let differing = part.rsync.differing(ip, files, folder).await?;
     if let Some(name) = differing.first() {
         return Err(Broken::for_good(format!(
             "nothing was deleted on {}: its copy of {name} is not the proven one here, {}\n\nhint: the copy here was verified just now; the node's disk may be failing",
-            part.ip,
+            ip,
             folder.join(name).display()
         )));
     }
@@ -39,39 +40,42 @@ pub(crate) async fn clean(part: &Part, folder: &Path, files: &[RemoteFile]) -> R
         files.iter().cloned().partition(|file| matches!(Base::parse(&file.name), Some((_, Kind::Segment(_)))));
     let aside = folder.join(ASIDE);
     for files in [footage, others].iter().filter(|files| !files.is_empty()) {
-        part.rsync.delete(part.ip, files, folder, &aside).await?;
+        part.rsync.delete(ip, files, folder, &aside).await?;
         if let Some(kept) = fs::read_dir(&aside).into_iter().flatten().flatten().next() {
             return Err(Broken::for_good(format!(
                 "{} changed on {} while it was being deleted there: the new one is here now, the proven one is kept as {}",
                 kept.file_name().display(),
-                part.ip,
+                ip,
                 kept.path().display()
             )));
         }
     }
     let _ = fs::remove_dir(&aside);
-    let left: Vec<_> = part.rsync.list(part.ip).await?.into_iter().map(|file| file.name).collect();
-    let ledger = part.ledger()?;
-    let gone = files.iter().filter(|file| !left.contains(&file.name));
-    let gone: Vec<Record> = gone
-        .filter_map(|file| ledger.get(part.ip, &file.name))
-        .map(|record| Record { state: Custody::DeletedOnNode, ..record.clone() })
-        .collect();
-    let (count, bytes) = (gone.len(), gone.iter().map(|record| record.bytes).sum());
-    part.record(gone).await?;
+    let left: Vec<_> = part.rsync.list(ip).await?.into_iter().map(|file| file.name).collect();
+    // Also what a clean-up that was killed had deleted, and had no time to write down.
+    let ledger = piece.ledger()?;
+    let deletes = |record: &&Record| {
+        let stamp = Base::parse(&record.file).map(|(base, _)| base.id.stamp);
+        record.ip == ip && part.wants(&record.file) && stamp.is_some_and(|stamp| part.errand.delete.holds(&stamp))
+    };
+    let absent = |record: &&Record| record.state != Custody::DeletedOnNode && !left.contains(&record.file);
+    let records: Vec<Record> = ledger.records().filter(deletes).filter(absent).cloned().collect();
+    let (count, bytes) = (records.len(), records.iter().map(|record| record.bytes).sum());
+    piece.record(gone(records)).await?;
     if let Some(name) = files.iter().map(|file| &file.name).find(|name| left.contains(name)) {
-        return Err(Broken::for_now(format!("{name} is still on {} after it was deleted there", part.ip)));
+        return Err(Broken::for_now(format!("{name} is still on {ip} after it was deleted there")));
     }
-    Ok(Some(format!("{count} files deleted on {}, {} freed", part.ip, Size(bytes))))
+    Ok(format!("{count} files deleted on {ip}, {} freed", Size(bytes)))
 }
 
 /// Every file must be in the ledger with the bytes that are here now; footage proven, its take finished.
-async fn refuse_unproven(part: &Part, folder: &Path, files: &[RemoteFile]) -> Result<(), Broken> {
-    let refuse = |why: String| Err(Broken::for_good(format!("nothing was deleted on {}: {why}", part.ip)));
-    let ledger = part.ledger()?;
+async fn refuse_unproven(piece: &Piece<'_>, files: &[RemoteFile]) -> Result<(), Broken> {
+    let (folder, ip) = (&piece.folder, piece.part.errand.ip);
+    let refuse = |why: String| Err(Broken::for_good(format!("nothing was deleted on {ip}: {why}")));
+    let ledger = piece.ledger()?;
     for file in files {
         let Some((base, kind)) = Base::parse(&file.name) else { continue };
-        let Some(record) = ledger.get(part.ip, &file.name) else {
+        let Some(record) = ledger.get(ip, &file.name) else {
             return refuse(format!("{} is not in the ledger", file.name));
         };
         if matches!(kind, Kind::Segment(_)) && !record.is_proven() {

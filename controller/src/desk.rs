@@ -12,7 +12,7 @@ use syncslate_shared::take::Stamp;
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
-use crate::downloads::{Around, Downloads, Pending, Wished};
+use crate::downloads::{Around, Downloads, Pace, Pending, Wished};
 use crate::echo::Echoes;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fleet::Fleet;
@@ -21,6 +21,7 @@ use crate::power::{self, Orders};
 use crate::preflight;
 use crate::snapshot::{Snapshot, TakeSummary};
 use crate::takes::Takes;
+use crate::which::Which;
 
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -39,6 +40,8 @@ pub struct DeskSettings {
     pub parallel: usize,
     /// A part of a download that has got nowhere for so long is given up.
     pub patience: Duration,
+    /// Fetch a take's closed files while it rolls.
+    pub while_rolling: bool,
     /// Parts of downloads that a restart broke off.
     pub pending: Vec<Pending>,
     /// Nodes that belong to the set: one that is not there is missed.
@@ -74,8 +77,15 @@ impl Desk {
             takes: Takes::new(journal, settings.segment_s),
             fleet: Fleet::new(roster, settings.roster),
             require_ready: settings.require_ready,
-            downloads: Downloads::new(settings.parallel, settings.patience, settings.pending),
             orders: Orders::default(),
+            downloads: Downloads::new(
+                Pace {
+                    parallel: settings.parallel,
+                    patience: settings.patience,
+                    while_rolling: settings.while_rolling,
+                },
+                settings.pending,
+            ),
             library: Vec::new(),
             echoes: Echoes::default(),
             notices: settings.notices,
@@ -109,7 +119,7 @@ impl Desk {
                 self.downloads.listed(now, &listings, around)
             }
             Event::Progress { take, ip, progress } => {
-                self.downloads.progress(&take, ip, progress);
+                self.downloads.progress(now.mono, &take, ip, progress);
                 Vec::new()
             }
             Event::Fetched { take, ip, outcome } => self.downloads.fetched(now.mono, &take, ip, outcome),
@@ -204,9 +214,18 @@ impl Desk {
             _ => Vec::new(),
         };
         let outcome = match command.wish.clone() {
-            Ok(Wish::Download { take, nodes, delete_after_verify }) => {
-                let delete = delete_after_verify;
-                match self.download(Wished { asker, command: command.clone(), take, nodes, delete }) {
+            Ok(Wish::Cancel { take, nodes }) => {
+                let mut effects = Vec::new();
+                let outcome = self.downloads.cancel(now, take.as_ref(), nodes.as_deref()).map(|done| {
+                    effects = done;
+                    None
+                });
+                effects.push(Effect::Answer { asker, result: Box::new(command.answer(outcome, now.wall)) });
+                return effects;
+            }
+            Ok(Wish::Download { take, nodes, stamp, delete_after_verify: delete }) => {
+                let which = Which::named(stamp);
+                match self.download(Wished { asker, command: command.clone(), take, nodes, which, delete }) {
                     // It is answered when the nodes have said what they have.
                     Ok(effects) => return effects,
                     Err(refusal) => Err(refusal),
@@ -257,7 +276,7 @@ impl Desk {
             }
             Wish::Stop { at } => self.takes.stop(now, at),
             Wish::Mark { at, note } => self.takes.mark(now, at, note),
-            Wish::Download { .. } | Wish::Power { .. } => Ok(Vec::new()),
+            Wish::Download { .. } | Wish::Cancel { .. } | Wish::Power { .. } => Ok(Vec::new()),
         }
     }
 
@@ -267,6 +286,9 @@ impl Desk {
                 ErrorCode::Malformed,
                 "field `delete_after_verify`: footage is only deleted of a take that is named: nothing was deleted",
             ));
+        }
+        if wished.which != Which::ALL && wished.take.is_none() {
+            return Err(Refusal::new(ErrorCode::Malformed, "field `stamp`: it tells takes of one name apart: name it"));
         }
         let around = Around { takes: &self.takes, fleet: &self.fleet, library: &self.library };
         self.downloads.wish(wished, around)

@@ -4,32 +4,34 @@
 //! answered; its parts, one for each node, wait in the queue. A part does not start while its node still writes the
 //! take, nor while another part of that node is on its way. One that breaks for a reason that may pass waits in the
 //! queue for its next try, each time longer, until it has got nowhere for too long.
+//!
+//! With `while_rolling` a take is in the queue from its START: whenever a node has closed a file, what is closed is
+//! fetched; the rest follows when the node has closed the take.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use syncslate_shared::command::{Command, ErrorCode, Refusal};
-use syncslate_shared::protocol::{Download, DownloadState, NodeDownload};
+use syncslate_shared::protocol::{Download, DownloadState};
 use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Mono;
 use syncslate_shared::topic::Topic;
 
-use crate::event::{Asker, Broken, Effect, Fetched, Listings, Now, Progress};
+use crate::event::{Asker, Effect, Errand, Fetched, Growing, Listings, Now, Progress};
 use crate::fleet::Fleet;
+use crate::follow::Follow;
+pub use crate::job::Pending;
+use crate::job::{Job, Part, Unsaid};
 use crate::snapshot::TakeSummary;
 use crate::takes::Takes;
 use crate::wanted::{self, Wanted};
+use crate::which::Which;
 
 /// Progress is said at most this often for a take; a change of state at once.
 const SAY_EVERY: Duration = Duration::from_millis(200);
 /// Downloads that are remembered; those that ended longest ago go first.
 const MAX_JOBS: usize = 100;
-/// A broken part is tried again after this time, then after twice as much and so on.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// But not after more: somebody may stand there and wait for the network.
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// Wishes that wait for an answer; who asks faster than nodes can be listed is turned away.
 const MAX_WISHES: usize = 32;
 
@@ -44,6 +46,8 @@ pub struct Wished {
     pub take: Option<TakeName>,
     /// Only these nodes; `None` for all.
     pub nodes: Option<Vec<Ipv4Addr>>,
+    /// Only these takes of the name.
+    pub which: Which,
     /// Delete the nodes' copies once they are proven equal.
     pub delete: bool,
 }
@@ -59,25 +63,25 @@ pub struct Around<'a> {
     pub library: &'a [TakeSummary],
 }
 
-/// A part that has not come to its end: what a restart goes on with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// The take.
-    pub take: TakeName,
-    /// The node.
-    pub ip: Ipv4Addr,
-    /// Delete the node's copies at the end.
-    pub delete: bool,
+/// How the queue is worked off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many nodes may send at once.
+    pub parallel: usize,
+    /// A part that has got nowhere for so long is given up.
+    pub patience: Duration,
+    /// Fetch a take's closed files while it rolls.
+    pub while_rolling: bool,
 }
 
 /// The queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Downloads {
-    parallel: usize,
-    /// A part that has got nowhere for so long is given up.
-    patience: Duration,
+    pace: Pace,
     /// Oldest first.
     jobs: Vec<Job>,
+    /// The take that is fetched while it rolls.
+    follow: Follow,
     /// Wishes that the look under way will answer; `None` when none is.
     looking: Option<Vec<Wished>>,
     /// Wishes that came in meanwhile.
@@ -86,77 +90,20 @@ pub struct Downloads {
     kept: Vec<Pending>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct Job {
-    take: TakeName,
-    parts: BTreeMap<Ipv4Addr, Part>,
-    said: Option<Mono>,
-    unsaid: Unsaid,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Part {
-    shown: NodeDownload,
-    /// Delete the node's copies at the end.
-    delete: bool,
-    /// Whether the transfer under way will do that: it may have been wished after its start.
-    deleting: bool,
-    /// How it stands with its tries.
-    tries: Tries,
-}
-
-/// The tries of a part since it last came further than ever before.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Tries {
-    /// How far it ever came, in bytes.
-    most: u64,
-    failed: u32,
-    /// When the first of them failed.
-    since: Option<Mono>,
-    /// The next one starts no earlier.
-    due: Option<Mono>,
-}
-
-impl Tries {
-    fn came_to(&mut self, bytes: u64) {
-        if bytes > self.most {
-            *self = Self { most: bytes, ..Self::default() };
-        }
-    }
-
-    /// How long to wait for the next try; `None` when there is none.
-    fn broke(&mut self, now: Mono, patience: Duration) -> Option<Duration> {
-        let since = *self.since.get_or_insert(now);
-        let delay = FIRST_DELAY.saturating_mul(1 << self.failed.min(10)).min(LONGEST_DELAY);
-        self.failed += 1;
-        self.due = Some(now + delay);
-        (now.since(since) + delay <= patience).then_some(delay)
-    }
-}
-
-/// What has not been told yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Unsaid {
-    Nothing,
-    Bytes,
-    State,
-}
-
 impl Downloads {
-    /// An empty queue that lets `parallel` nodes send at once, and gives a part up that got nowhere for `patience`.
-    /// It begins with what was `kept` before a restart.
-    pub fn new(parallel: usize, patience: Duration, kept: Vec<Pending>) -> Self {
+    /// A queue that begins with what was `kept` before a restart.
+    pub fn new(pace: Pace, kept: Vec<Pending>) -> Self {
         let mut downloads = Self {
-            parallel: parallel.max(1),
-            patience,
+            pace,
             jobs: Vec::new(),
+            follow: Follow::default(),
             looking: None,
             waiting: Vec::new(),
             kept: kept.clone(),
         };
-        for Pending { take, ip, delete } in kept {
+        for Pending { take, ip, which, delete } in kept {
             let parts = BTreeMap::from([(ip, wanted::queued(&[]))]);
-            downloads.enqueue(Wanted { take, newest: None, parts }, delete);
+            downloads.enqueue(Wanted { take, newest: None, parts }, &which, &delete);
         }
         downloads
     }
@@ -182,10 +129,11 @@ impl Downloads {
                 Some(Effect::Warn(format!("{ip} could not be asked for its footage: {}", listing.as_ref().err()?)))
             })
             .collect();
-        for Wished { asker, command, take, nodes, delete } in self.looking.take().unwrap_or_default() {
-            let outcome = wanted::choose(take.as_ref(), nodes.as_deref(), listings, around).map(|wanted| {
+        for Wished { asker, command, take, nodes, which, delete } in self.looking.take().unwrap_or_default() {
+            let outcome = wanted::choose(take.as_ref(), nodes.as_deref(), &which, listings, around).map(|wanted| {
                 let about = wanted.iter().rev().find_map(|w| take.as_ref().and(w.newest.clone()));
-                wanted.into_iter().for_each(|wanted| self.enqueue(wanted, delete));
+                let delete = if delete { which.clone() } else { Which::NONE };
+                wanted.into_iter().for_each(|wanted| self.enqueue(wanted, &which, &delete));
                 about
             });
             effects.push(Effect::Answer { asker, result: Box::new(command.answer(outcome, now.wall)) });
@@ -194,60 +142,75 @@ impl Downloads {
         effects
     }
 
+    /// Breaks downloads off, of `take` or of all, from `nodes` or from all. What has arrived stays.
+    ///
+    /// # Errors
+    /// There is nothing to break off.
+    pub fn cancel(
+        &mut self,
+        now: Now,
+        take: Option<&TakeName>,
+        nodes: Option<&[Ipv4Addr]>,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let mut effects = self.withdraw(now, take);
+        for job in self.jobs.iter_mut().filter(|job| take.is_none_or(|take| *take == job.take)) {
+            let named = |ip: &Ipv4Addr| nodes.is_none_or(|nodes| nodes.contains(ip));
+            for (ip, part) in job.parts.iter_mut().filter(|(ip, part)| named(ip) && part.is_open()) {
+                if part.shown.state == DownloadState::Running {
+                    effects.push(Effect::Abort { take: job.take.clone(), ip: *ip });
+                }
+                part.cancel();
+                job.unsaid = Unsaid::State;
+                effects.push(Effect::Note(format!("the footage of {} from {ip} is not fetched: cancelled", job.take)));
+            }
+        }
+        if effects.is_empty() {
+            let what = take.map_or_else(String::new, |take| format!(" of {take}"));
+            let why = format!("no footage{what} is on its way or waits, so there is nothing to cancel");
+            return Err(Refusal::new(ErrorCode::UnknownTake, why));
+        }
+        Ok(effects)
+    }
+
+    /// Answers the wishes for `take` (or all) that are still being looked into: they will not be fulfilled.
+    fn withdraw(&mut self, now: Now, take: Option<&TakeName>) -> Vec<Effect> {
+        let meant = |wished: &Wished| take.is_none_or(|take| wished.take.as_ref() == Some(take));
+        let mut withdrawn = Vec::new();
+        for wishes in self.looking.iter_mut().chain([&mut self.waiting]) {
+            withdrawn.extend(wishes.extract_if(.., |wished| meant(wished)));
+        }
+        let answer = |wished: Wished| {
+            let refusal = Refusal::new(ErrorCode::Busy, "it was cancelled before it began");
+            let result = Box::new(wished.command.answer(Err(refusal), now.wall));
+            Effect::Answer { asker: wished.asker, result }
+        };
+        withdrawn.into_iter().map(answer).collect()
+    }
+
     /// A part went on.
-    pub fn progress(&mut self, take: &TakeName, ip: Ipv4Addr, progress: Progress) {
-        let Some((job, part)) = self.running(take, ip) else { return };
-        part.tries.came_to(progress.bytes);
-        part.shown.files = progress.files;
-        part.shown.bytes = progress.bytes;
-        part.shown.total_bytes = progress.total_bytes;
-        part.shown.verified = progress.verified;
-        *job = (*job).max(Unsaid::Bytes);
+    pub fn progress(&mut self, now: Mono, take: &TakeName, ip: Ipv4Addr, progress: Progress) {
+        let Some((unsaid, part)) = self.running(take, ip) else { return };
+        part.progress(now, progress);
+        *unsaid = (*unsaid).max(Unsaid::Bytes);
     }
 
     /// A part ended.
     pub fn fetched(&mut self, now: Mono, take: &TakeName, ip: Ipv4Addr, outcome: Fetched) -> Vec<Effect> {
-        let patience = self.patience;
+        if outcome.is_err() {
+            self.follow.broke(ip);
+        }
+        let patience = self.pace.patience;
         let Some((unsaid, part)) = self.running(take, ip) else { return Vec::new() };
         *unsaid = Unsaid::State;
-        let line = format!("the footage of {take} from {ip}");
-        let (state, error) = match outcome {
-            Ok(_) if part.delete && !part.deleting => (DownloadState::Queued, None),
-            Ok(remark) => (DownloadState::Done, remark),
-            Err(Broken { why, again: false }) => (DownloadState::Failed, Some(why)),
-            Err(Broken { why, again: true }) => match part.tries.broke(now, patience) {
-                Some(delay) => {
-                    part.shown.state = DownloadState::Queued;
-                    part.shown.error = Some(format!("{why}\n\ntried again in {} s", delay.as_secs()));
-                    let line = format!("{line} is tried again in {} s: {why}", delay.as_secs());
-                    return vec![Effect::Warn(line)];
-                }
-                None => {
-                    let why = format!("{why}\n\ngiven up after {} tries", part.tries.failed);
-                    (DownloadState::Failed, Some(why))
-                }
-            },
-        };
-        part.shown.state = state;
-        part.shown.error.clone_from(&error);
-        let shown = &part.shown;
-        vec![match (state, error) {
-            (DownloadState::Done, remark) => Effect::Note(format!(
-                "{line} is here: {} files, {} bytes, {} verified{}",
-                shown.files,
-                shown.bytes,
-                shown.verified,
-                remark.map(|remark| format!("; {remark}")).unwrap_or_default()
-            )),
-            (DownloadState::Queued, _) => Effect::Note(format!("{line} is here; the node's copies go next")),
-            (_, why) => Effect::Warn(format!("{line}: {}", why.unwrap_or_default())),
-        }]
+        vec![part.ended(now, &format!("the footage of {take} from {ip}"), patience, outcome)]
     }
 
     /// Starts what can start, and says what is due.
     pub fn go_on(&mut self, now: Mono, around: Around<'_>) -> Vec<Effect> {
+        self.look_at_the_rolling(now, around);
         let mut effects = self.start_parts(now, around);
         for job in &mut self.jobs {
+            job.reckon(now);
             let due = job.said.is_none_or(|said| now.since(said) >= SAY_EVERY);
             if job.unsaid == Unsaid::State || (job.unsaid == Unsaid::Bytes && due) {
                 job.unsaid = Unsaid::Nothing;
@@ -279,7 +242,17 @@ impl Downloads {
         vec![Effect::List { nodes }]
     }
 
-    fn enqueue(&mut self, wanted: Wanted, delete: bool) {
+    /// A take that is fetched while it rolls is in the queue from its START.
+    fn look_at_the_rolling(&mut self, now: Mono, around: Around<'_>) {
+        let rolling = around.takes.rolling().filter(|_| self.pace.while_rolling);
+        let new = self.follow.look(now, rolling, around.fleet);
+        if let Some(take) = rolling.map(|take| take.id.name.clone()).filter(|_| !new.is_empty()) {
+            let parts = new.into_iter().map(|ip| (ip, wanted::queued(&[]))).collect();
+            self.enqueue(Wanted { take, newest: None, parts }, &Which::ALL, &Which::NONE);
+        }
+    }
+
+    fn enqueue(&mut self, wanted: Wanted, which: &Which, delete: &Which) {
         let mut parts = BTreeMap::new();
         if let Some(at) = self.jobs.iter().position(|job| job.take == wanted.take) {
             // The same take again: what is under way goes on, the rest begins anew; it counts as the newest.
@@ -287,14 +260,9 @@ impl Downloads {
         }
         for (ip, shown) in wanted.parts {
             match parts.get_mut(&ip) {
-                Some(Part { shown, .. }) if shown.state == DownloadState::Running && !delete => {}
-                Some(Part { shown, delete: old, tries, .. }) if shown.state == DownloadState::Queued => {
-                    // Somebody wishes it now: there is no waiting for its next try.
-                    (*old, tries.due) = (*old || delete, None);
-                }
-                Some(Part { shown, delete, .. }) if shown.state == DownloadState::Running => *delete = true,
+                Some(part) if part.is_open() => part.wished_again(which, delete),
                 _ => {
-                    parts.insert(ip, Part { shown, delete, deleting: false, tries: Tries::default() });
+                    parts.insert(ip, Part::new(shown, which.clone(), delete.clone()));
                 }
             }
         }
@@ -319,53 +287,27 @@ impl Downloads {
         let mut effects = Vec::new();
         for job in &mut self.jobs {
             for (ip, part) in job.parts.iter_mut().filter(|(_, part)| part.waits(now)) {
-                if sending.len() >= self.parallel || sending.contains(ip) || around.fleet.writes(*ip, &job.take) {
+                let followed = self.follow.take_on(*ip).filter(|id| id.name == job.take);
+                let ready = match followed {
+                    Some(_) => self.follow.is_due(now, *ip),
+                    None => !around.fleet.writes(*ip, &job.take),
+                };
+                if sending.len() >= self.pace.parallel.max(1) || sending.contains(ip) || !ready {
                     continue;
                 }
+                let growing = match followed {
+                    Some(id) => Some(Growing::ClosedOnly(id.clone())),
+                    None => rolling.filter(|id| id.name == job.take).cloned().map(Growing::LeftOut),
+                };
                 sending.push(*ip);
-                part.shown.state = DownloadState::Running;
-                part.shown.error = None;
-                part.deleting = part.delete;
+                part.start(followed.is_some());
+                self.follow.begun(*ip);
                 job.unsaid = Unsaid::State;
-                let without = rolling.filter(|id| id.name == job.take).cloned();
-                effects.push(Effect::Fetch { take: job.take.clone(), ip: *ip, without, delete: part.delete });
+                let (which, delete) = part.doing.clone();
+                effects.push(Effect::Fetch(Errand { take: job.take.clone(), ip: *ip, which, delete, growing }));
             }
         }
         effects
-    }
-}
-
-impl Part {
-    fn waits(&self, now: Mono) -> bool {
-        self.shown.state == DownloadState::Queued && self.tries.due.is_none_or(|due| due <= now)
-    }
-}
-
-impl Job {
-    fn sending(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
-        self.parts.iter().filter(|(_, part)| part.shown.state == DownloadState::Running).map(|(ip, _)| *ip)
-    }
-
-    fn pending(&self) -> impl Iterator<Item = Pending> + '_ {
-        let open = |part: &Part| matches!(part.shown.state, DownloadState::Queued | DownloadState::Running);
-        let parts = self.parts.iter().filter(move |(_, part)| open(part));
-        parts.map(|(ip, part)| Pending { take: self.take.clone(), ip: *ip, delete: part.delete })
-    }
-
-    fn state(&self) -> DownloadState {
-        let any = |state| self.parts.values().any(|part| part.shown.state == state);
-        let all_wait = self.parts.values().all(|part| part.shown.state == DownloadState::Queued);
-        match (any(DownloadState::Running), any(DownloadState::Queued), any(DownloadState::Failed)) {
-            (false, true, _) if all_wait => DownloadState::Queued,
-            (true, ..) | (_, true, _) => DownloadState::Running,
-            (_, _, true) => DownloadState::Failed,
-            _ => DownloadState::Done,
-        }
-    }
-
-    fn view(&self) -> Download {
-        let nodes = self.parts.iter().map(|(ip, part)| (*ip, part.shown.clone())).collect();
-        Download { take: self.take.clone(), state: self.state(), nodes }
     }
 }
 

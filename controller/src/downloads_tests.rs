@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use syncslate_shared::command::CommandResult;
 
 use super::*;
-use crate::event::{Event, RemoteFile};
+use crate::event::{Broken, Event, RemoteFile};
 use crate::kit::{Rig, answer, ip, progress, status};
 use crate::snapshot::{FileEntry, NodeFiles};
 
@@ -21,7 +21,8 @@ fn name(text: &str) -> TakeName {
 }
 
 fn fetches(effects: &[Effect]) -> Vec<(String, Ipv4Addr)> {
-    let fetch = |e: &Effect| if let Effect::Fetch { take, ip, .. } = e { Some((take.to_string(), *ip)) } else { None };
+    let fetch =
+        |e: &Effect| if let Effect::Fetch(errand) = e { Some((errand.take.to_string(), errand.ip)) } else { None };
     effects.iter().filter_map(fetch).collect()
 }
 
@@ -223,7 +224,8 @@ fn a_part_that_breaks_is_tried_again_later_and_later_until_patience_ends() {
 #[test]
 fn footage_is_deleted_only_of_a_take_that_is_named_and_also_when_it_is_wished_late() {
     let mut rig = Rig::new(1);
-    let deletes = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Fetch { delete: true, .. }));
+    let deletes =
+        |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Fetch(errand) if !errand.delete.is_none()));
     assert_eq!(rig.refused("download", r#"{"delete_after_verify":true}"#).0, ErrorCode::Malformed);
     rig.wish("A");
     assert!(!deletes(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))])));
@@ -243,12 +245,146 @@ fn what_a_restart_breaks_off_is_gone_on_with() {
     let kept = |effects: &[Effect]| {
         effects.iter().find_map(|e| if let Effect::KeepQueue(pending) = e { Some(pending.clone()) } else { None })
     };
-    let pending = |n| Pending { take: name("A"), ip: ip(n), delete: true };
+    let pending = |n| Pending { take: name("A"), ip: ip(n), which: Which::ALL, delete: Which::ALL };
     assert_eq!(kept(&effects), Some(vec![pending(1), pending(2)]));
     assert_eq!(kept(&rig.fetched("A", 1, Ok(None))), Some(vec![pending(2)]));
     let around = Rig::new(0);
-    let mut again = Downloads::new(2, Duration::from_secs(9), vec![pending(2)]);
+    let pace = Pace { parallel: 2, patience: Duration::from_secs(9), while_rolling: false };
+    let mut again = Downloads::new(pace, vec![pending(2)]);
     let (takes, fleet) = around.desk.parts();
     let effects = again.go_on(around.now().mono, Around { takes, fleet, library: &[] });
     assert_eq!(fetches(&effects), [("A".into(), ip(2))]);
+}
+
+#[test]
+fn rate_and_time_left_are_said_of_each_node_and_of_the_whole() {
+    let mut rig = Rig::new(2);
+    rig.wish("A");
+    let (a1, a2) = ([file("A", 1, 0)], [file("A", 2, 0)]);
+    rig.listed(&[(1, Ok(&a1)), (2, Ok(&a2))]);
+    let said = |rig: &Rig| rig.desk.snapshot(rig.now().wall).downloads[0].clone();
+    for bytes in [0, 700, 1_400, 2_100] {
+        rig.progressed(bytes);
+        rig.pass(700);
+    }
+    let (whole, part) = (said(&rig), said(&rig).nodes[&ip(1)].clone());
+    let rate = part.rate_bytes_s.unwrap();
+    assert!((700..=1_000).contains(&rate), "{rate}");
+    assert_eq!(part.left_s, Some((9_000u64 - 2_100).div_ceil(rate)));
+    assert_eq!(said(&rig).nodes[&ip(2)].rate_bytes_s, None, "nothing was heard of it");
+    assert_eq!(whole.rate_bytes_s, Some(rate));
+    assert!(whole.left_s >= part.left_s, "{whole:?}");
+    rig.pass(6_000);
+    assert_eq!((said(&rig).rate_bytes_s, said(&rig).left_s), (None, None), "nothing comes any more");
+    rig.progressed(9_000);
+    rig.fetched("A", 1, Ok(None));
+    assert_eq!(said(&rig).nodes[&ip(1)].left_s, None, "it has ended");
+}
+
+#[test]
+fn a_download_that_is_cancelled_stands_until_it_is_wished_again() {
+    let mut rig = Rig::new(3);
+    let (a1, a2, b3) = ([file("A", 1, 0)], [file("A", 2, 0)], [file("B", 3, 0)]);
+    let nodes: [(u8, Result<&[RemoteFile], &str>); 3] = [(1, Ok(&a1)), (2, Ok(&a2)), (3, Ok(&b3))];
+    let (code, message) = rig.refused("download", r#"{"take":"A","cancel":true}"#);
+    assert!(code == ErrorCode::UnknownTake && message.contains("nothing to cancel"), "{message}");
+    rig.wish("");
+    rig.listed(&nodes);
+    let aborted = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Abort { .. })).count();
+    let effects = rig.wish(&format!(r#"{{"take":"A","nodes":["{}"],"cancel":true}}"#, ip(2)));
+    assert!(answer(&effects).ok && aborted(&effects) == 1, "{effects:?}");
+    assert_eq!(fetches(&effects), [("B".into(), ip(3))], "its place is free");
+    let part = |rig: &Rig, n| {
+        let downloads = rig.desk.snapshot(rig.now().wall).downloads;
+        downloads.iter().find(|d| d.take == name("A")).unwrap().nodes[&ip(n)].clone()
+    };
+    assert_eq!((part(&rig, 2).state, part(&rig, 2).cancelled), (DownloadState::Failed, true));
+    assert_eq!(part(&rig, 1).state, DownloadState::Running, "the other node was not meant");
+    assert_eq!(rig.fetched("A", 2, Ok(None)), [], "what ends after that is not heard");
+    rig.pass(120_000);
+    assert_eq!(part(&rig, 2).state, DownloadState::Failed, "it does not begin by itself");
+    rig.fetched("A", 1, Ok(None));
+    rig.wish("A");
+    assert_eq!(fetches(&rig.listed(&nodes)).len(), 1, "B has one of the two places");
+    rig.fetched("B", 3, Ok(None));
+    assert_eq!((part(&rig, 2).state, part(&rig, 2).cancelled), (DownloadState::Running, false));
+    let effects = rig.wish(r#"{"cancel":true}"#);
+    assert_eq!(aborted(&effects), 2, "all of them");
+    // One that nodes are still asked for is answered, and never begins.
+    rig.wish("A");
+    let effects = rig.wish(r#"{"take":"A","cancel":true,"id":"x"}"#);
+    let refused = |e: &Effect| matches!(e, Effect::Answer { result, .. } if !result.ok && result.id.is_none());
+    assert!(effects.iter().any(refused), "{effects:?}");
+    assert_eq!(fetches(&rig.listed(&nodes)), []);
+}
+
+#[test]
+fn a_take_is_fetched_while_it_rolls_as_its_files_are_closed() {
+    let mut rig = Rig::new(2);
+    rig.desk = crate::desk::Desk::new(
+        crate::journal::Journal::default(),
+        crate::desk::DeskSettings {
+            while_rolling: true,
+            parallel: 2,
+            segment_s: 60,
+            patience: Duration::from_secs(100),
+            ..Default::default()
+        },
+    );
+    (1..=2).for_each(|n| drop(rig.node(n, "armed", 900, 4.0)));
+    rig.command("start", "A");
+    let id = rig.take().id.unwrap();
+    let writes = |rig: &mut Rig, n, state, segment: Option<u32>| {
+        let mut words = status(n, state, 900, 4.0, rig.now().wall, &serde_json::json!(id));
+        words["segment"] = serde_json::json!(segment);
+        rig.message(&format!("status/{}", ip(n)), words.to_string(), false)
+    };
+    let growing = |effects: &[Effect]| -> Vec<(Ipv4Addr, Option<Growing>)> {
+        let errand =
+            |e: &Effect| if let Effect::Fetch(errand) = e { Some((errand.ip, errand.growing.clone())) } else { None };
+        effects.iter().filter_map(errand).collect()
+    };
+    let closed = || Some(Growing::ClosedOnly(id.clone()));
+    assert_eq!(growing(&writes(&mut rig, 1, "rolling", Some(0))), [], "nothing is closed yet");
+    assert_eq!(rig.states()["A"], DownloadState::Queued);
+    assert_eq!(growing(&writes(&mut rig, 1, "rolling", Some(1))), [], "its digest may not be there yet");
+    assert_eq!(growing(&rig.pass(1_300)), [(ip(1), closed())]);
+    rig.fetched("A", 1, Ok(None));
+    assert_eq!((rig.states()["A"], growing(&rig.pass(1_300))), (DownloadState::Queued, vec![]), "until the next one");
+    // One that breaks is tried again, and a wish for the take does not delete what is still growing.
+    writes(&mut rig, 1, "rolling", Some(2));
+    assert_eq!(growing(&rig.pass(1_300)).len(), 1);
+    rig.on(Event::Fetched { take: name("A"), ip: ip(1), outcome: Err(Broken::for_now("no route")) });
+    assert_eq!(growing(&rig.pass(700)), []);
+    assert_eq!(growing(&rig.pass(700)), [(ip(1), closed())]);
+    assert_eq!(rig.refused("download", "A").0, ErrorCode::Busy);
+    rig.command("stop", "");
+    assert_eq!(growing(&rig.fetched("A", 1, Ok(None))), [], "it has not closed the take");
+    assert_eq!(growing(&writes(&mut rig, 1, "armed", None)), [(ip(1), None)], "the rest");
+    assert_eq!(growing(&writes(&mut rig, 2, "armed", None)), [], "it had begun before: it never said that it writes");
+    rig.fetched("A", 1, Ok(None));
+    rig.fetched("A", 2, Ok(None));
+    assert_eq!(rig.states()["A"], DownloadState::Done);
+}
+
+#[test]
+fn one_of_two_takes_of_a_name_is_deleted_alone() {
+    let mut rig = Rig::new(1);
+    let (code, message) = rig.refused("download", r#"{"stamp":"20251023_140210"}"#);
+    assert!(code == ErrorCode::Malformed && message.contains("field `stamp`"), "{message}");
+    let errand = |effects: &[Effect]| {
+        effects.iter().find_map(|e| if let Effect::Fetch(errand) = e { Some(errand.clone()) } else { None })
+    };
+    let one = Which::named(Some(syncslate_shared::take::Stamp::try_from("20251023_140210".to_owned()).unwrap()));
+    let wish = r#"{"take":"A","stamp":"20251023_140210","delete_after_verify":true}"#;
+    rig.wish(wish);
+    let found = errand(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))])).unwrap();
+    assert_eq!((found.which, found.delete), (one.clone(), one.clone()));
+    // The whole name is wished meanwhile: it is fetched too, and not deleted.
+    rig.wish("A");
+    rig.listed(&[(1, Ok(&[file("A", 1, 0)]))]);
+    let found = errand(&rig.fetched("A", 1, Ok(None))).unwrap();
+    assert_eq!((found.which, found.delete), (Which::ALL, one));
+    rig.wish(&wish.replace("140210", "150210"));
+    assert_eq!(refusal(answer(&rig.listed(&[(1, Ok(&[file("A", 1, 0)]))]))).0, ErrorCode::UnknownTake);
 }

@@ -13,6 +13,7 @@ use syncslate_shared::topic::Topic;
 use crate::downloads::Pending;
 use crate::journal::Journal;
 use crate::snapshot::TakeSummary;
+use crate::which::Which;
 
 /// When something happened, on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,30 @@ pub struct RemoteFile {
 
 /// What each node that was asked has, or why it could not be asked.
 pub type Listings = BTreeMap<Ipv4Addr, Result<Vec<RemoteFile>, String>>;
+
+/// What is to be fetched from a node, and what becomes of it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// The take's name.
+    pub take: TakeName,
+    /// From where.
+    pub ip: Ipv4Addr,
+    /// Only these takes of the name.
+    pub which: Which,
+    /// Of these the node's copies are deleted, once they are proven equal.
+    pub delete: Which,
+    /// A take of the name that is rolling, and what is done about it.
+    pub growing: Option<Growing>,
+}
+
+/// A take whose files grow still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Growing {
+    /// None of its files is fetched.
+    LeftOut(TakeId),
+    /// Footage files that the node has closed are fetched, at low priority; the rest comes after STOP.
+    ClosedOnly(TakeId),
+}
 
 /// How far one node's part of a download is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -197,15 +222,13 @@ pub enum Effect {
         nodes: Vec<Ipv4Addr>,
     },
     /// Fetch a take from a node.
-    Fetch {
-        /// Which.
+    Fetch(Errand),
+    /// Break a part of a download off; what has arrived stays.
+    Abort {
+        /// The take.
         take: TakeName,
-        /// From where.
+        /// The node.
         ip: Ipv4Addr,
-        /// The take that is rolling: its files grow still and are left out.
-        without: Option<TakeId>,
-        /// Delete the node's copies once they are proven equal.
-        delete: bool,
     },
     /// A line for the log.
     Note(String),

@@ -1,10 +1,17 @@
 //! Parts fetched by the real rsync from a local folder, and what is proven of them.
 
+use std::fs::File;
+use std::net::Ipv4Addr;
 use std::sync::Mutex;
 
 use syncslate_shared::files::digest_line;
 
 use super::*;
+use crate::digest::sha256_of;
+use crate::ledger;
+use crate::leftovers::{hold, salvage};
+use crate::rsync::PARTIAL;
+use crate::which::Which;
 
 const IP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 101);
 const BASE: &str = "A_192_168_1_101_20251023_140210";
@@ -82,14 +89,17 @@ impl Rig {
     }
 
     async fn run(&self, delete: bool) -> (Fetched, Progress) {
+        let take = TakeName::new("A").unwrap();
+        let delete = Which::Every(delete);
+        self.errand(Errand { take, ip: IP, which: Which::ALL, delete, growing: None }).await
+    }
+
+    async fn errand(&self, errand: Errand) -> (Fetched, Progress) {
         let part = Part {
             rsync: Rsync::new(format!("{}/nodes/{{ip}}/", self.folder.path().display()).parse().unwrap()),
             room: Room::default(),
             downloads: self.folder.path().join("downloads"),
-            take: TakeName::new("A").unwrap(),
-            ip: IP,
-            without: None,
-            delete,
+            errand,
         };
         let last = Mutex::new(Progress::default());
         let outcome = part.run(|progress| *last.lock().unwrap() = progress).await;
@@ -254,4 +264,80 @@ async fn two_downloads_of_one_part_do_not_write_at_once() {
     assert!(broken.again && broken.why.contains("another download writes into"), "{}", broken.why);
     drop(held);
     assert_eq!(rig.fetch().await.0, Ok(None));
+}
+
+#[tokio::test]
+async fn of_a_take_that_rolls_only_closed_footage_comes() {
+    let rig = Rig::new().await;
+    rig.manifest(false);
+    rig.digests(&["_000000.h264"]).await;
+    let id = TakeId::try_from("A_20251023_140210".to_owned()).unwrap();
+    let errand = |growing| Errand {
+        take: id.name.clone(),
+        ip: IP,
+        which: Which::ALL,
+        delete: Which::NONE,
+        growing: Some(growing),
+    };
+    let (outcome, last) = rig.errand(errand(Growing::ClosedOnly(id.clone()))).await;
+    assert_eq!((outcome, last.verified), (Ok(None), 1));
+    assert_eq!(rig.names_here(), [format!("{BASE}.sha256"), format!("{BASE}_000000.h264")]);
+    assert!(rig.errand(errand(Growing::LeftOut(id.clone()))).await.0.is_err(), "there is no other take of the name");
+    fs::remove_file(rig.node(".sha256")).unwrap();
+    assert_eq!(rig.errand(errand(Growing::ClosedOnly(id.clone()))).await.0, Ok(None), "nothing is closed");
+    rig.digests(&["_000000.h264", "_000001.h264"]).await;
+    assert_eq!(rig.fetch().await.0, Ok(None), "the rest");
+    assert_eq!(rig.names_here().len(), 5);
+}
+
+#[tokio::test]
+async fn a_take_that_was_renamed_is_gone_on_with_where_it_lies() {
+    let rig = Rig::new().await;
+    rig.manifest(true);
+    rig.digests(&["_000000.h264"]).await;
+    rig.fetch().await.0.unwrap();
+    let name = |text| TakeName::new(text).unwrap();
+    homes::rename(&rig.folder.path().join("downloads"), &name("A"), &name("wide")).unwrap();
+    rig.digests(&["_000000.h264", "_000001.h264"]).await;
+    assert_eq!(rig.fetch().await.0, Ok(None));
+    assert!(!rig.take().exists(), "nothing comes under the old name");
+    let here = rig.folder.path().join("downloads/wide");
+    let states = |of: Custody| Ledger::read(&here).unwrap().records().filter(|r| r.state == of).count();
+    assert_eq!(states(Custody::Verified), 2);
+    assert!(rig.delete().await.unwrap().contains("5 files deleted"));
+    assert_eq!((rig.names_there(), states(Custody::DeletedOnNode)), (0, 5));
+    assert!(rig.fetch().await.0.unwrap().unwrap().contains("all of it is here"));
+    fs::remove_file(here.join(IP.to_string()).join(format!("{BASE}_000000.h264"))).unwrap();
+    assert!(rig.fetch().await.0.unwrap_err().why.contains("not all of it is here"));
+}
+
+#[tokio::test]
+async fn one_of_two_takes_of_a_name_is_deleted_alone() {
+    let rig = Rig::new().await;
+    rig.manifest(true);
+    let other = rig.node("").join(BASE.replace("140210", "150210") + "_000000.h264");
+    fs::write(&other, "another take").unwrap();
+    let stamp = syncslate_shared::take::Stamp::try_from("20251023_140210".to_owned()).unwrap();
+    let take = TakeName::new("A").unwrap();
+    let errand = Errand { take, ip: IP, which: Which::ALL, delete: Which::named(Some(stamp)), growing: None };
+    let told = rig.errand(errand).await.0.unwrap().unwrap();
+    assert!(told.contains("5 files deleted"), "{told}");
+    assert_eq!((rig.names_there(), rig.names_here().len(), other.exists()), (1, 6, true));
+}
+
+#[tokio::test]
+async fn a_clean_up_that_was_killed_is_written_down_later() {
+    let rig = Rig::new().await;
+    rig.manifest(true);
+    rig.fetch().await.0.unwrap();
+    fs::remove_file(rig.node("_000000.h264")).unwrap();
+    assert!(rig.delete().await.unwrap().contains("5 files deleted"));
+    assert_eq!(rig.states(), [Custody::DeletedOnNode; 5]);
+    let rig = Rig::new().await;
+    rig.manifest(true);
+    rig.fetch().await.0.unwrap();
+    fs::remove_dir_all(rig.node("")).unwrap();
+    fs::create_dir(rig.node("")).unwrap();
+    assert!(rig.fetch().await.0.unwrap().unwrap().contains("all of it is here"));
+    assert_eq!(rig.states(), [Custody::DeletedOnNode; 5]);
 }

@@ -134,6 +134,11 @@ impl Fleet {
         })
     }
 
+    /// The index of the footage file that a node writes of this take; `None` when it writes none.
+    pub fn segment(&self, ip: Ipv4Addr, take: &TakeId) -> Option<u32> {
+        self.nodes.get(&ip)?.status.as_ref().filter(|status| status.take.as_ref() == Some(take))?.segment
+    }
+
     /// The takes that nodes speak of.
     pub fn takes(&self) -> impl Iterator<Item = &TakeId> {
         self.nodes.values().filter_map(|node| node.status.as_ref()?.take.as_ref())

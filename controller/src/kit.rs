@@ -55,6 +55,7 @@ impl Rig {
             segment_s: 60,
             parallel: 2,
             patience: Duration::from_secs(100),
+            while_rolling: false,
             pending: vec![],
             roster: vec![],
             require_ready: false,

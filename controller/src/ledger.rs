@@ -14,6 +14,8 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::event::Broken;
+
 /// Its name in a take's folder.
 pub const FILE: &str = "custody.jsonl";
 
@@ -105,6 +107,19 @@ impl Ledger {
 pub fn add(folder: &Path, records: &[Record]) -> Result<(), String> {
     let path = folder.join(FILE);
     append(folder, &path, records).map_err(|e| format!("cannot write to {}: {e}", path.display()))
+}
+
+/// The same off the event loop; nothing is written for no lines.
+///
+/// # Errors
+/// As for [`add`].
+pub async fn add_later(folder: &Path, records: Vec<Record>) -> Result<(), Broken> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let folder = folder.to_owned();
+    let done = tokio::task::spawn_blocking(move || add(&folder, &records)).await;
+    done.map_err(|e| e.to_string()).and_then(|done| done).map_err(Broken::for_now)
 }
 
 fn append(folder: &Path, path: &Path, records: &[Record]) -> std::io::Result<()> {

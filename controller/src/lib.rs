@@ -1,10 +1,12 @@
 //! The controller: the take, the fleet, the downloads, the page.
 //!
 //! Modules in reading order. [`event`] lists what can happen and what can be done about it. [`desk`] decides, made of
-//! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] (with [`preflight`]) and [`downloads`]
-//! (with [`wanted`]). [`run`] is the one loop that does what the desk decides, with [`store`], [`shelf`] (and
-//! [`library`]), [`rsync`] and [`fetch`] (with [`ledger`], [`room`] and [`cleanup`]) [`check`] and [`console`] are the other
-//! things that the program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by [`door`], past the [`lock`], and sees a [`snapshot`].
+//! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] (with [`preflight`] and
+//! [`power`]) and [`downloads`] (with [`wanted`], [`which`], `job`, `meter` and `follow`). [`run`] is the one loop that does
+//! what the desk decides, with [`store`], [`shelf`] (and [`library`]), [`rsync`] and [`fetch`] (with `piece`, `proof`,
+//! [`homes`], [`ledger`], [`room`], [`freeable`] and [`cleanup`]). [`check`] and [`console`] are the other things that the
+//! program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by
+//! [`door`], past the [`lock`], and sees a [`snapshot`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -21,12 +23,20 @@ pub mod embedded;
 pub mod event;
 pub mod fetch;
 pub mod fleet;
+pub(crate) mod follow;
+pub mod freeable;
+pub mod homes;
+pub(crate) mod job;
 pub mod journal;
 pub mod ledger;
+pub(crate) mod leftovers;
 pub mod library;
 pub mod lock;
+pub(crate) mod meter;
+pub(crate) mod piece;
 pub mod power;
 pub mod preflight;
+pub(crate) mod proof;
 pub mod roll;
 pub mod room;
 pub mod rsync;
@@ -40,6 +50,7 @@ pub mod takes;
 pub mod trash;
 pub mod wanted;
 pub mod web;
+pub mod which;
 
 pub use syncslate_shared::size;
 

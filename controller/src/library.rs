@@ -22,6 +22,8 @@ pub struct Shelved {
     pub bytes: u64,
     /// What the ledger says of it.
     pub custody: Option<Custody>,
+    /// Whether the folder was renamed and this file's take is one of those in it.
+    pub renamed: bool,
 }
 
 #[derive(Default)]
@@ -34,15 +36,16 @@ struct Gathered {
 /// a take's length from its manifests.
 pub fn summarize(
     files: impl IntoIterator<Item = Shelved>,
-    length_ms: impl Fn(&TakeId, &[NodeFiles]) -> Option<u64>,
+    length_ms: impl Fn(&TakeName, &TakeId, &[NodeFiles]) -> Option<u64>,
 ) -> Vec<TakeSummary> {
     let mut takes: BTreeMap<TakeName, Gathered> = BTreeMap::new();
-    for Shelved { take, ip, file, bytes, custody } in files {
+    for Shelved { take, ip, file, bytes, custody, renamed } in files {
         if let Some((base, _)) = Base::parse(&file)
-            && base.id.name.as_str() == take
+            && let Ok(name) = TakeName::new(&take)
+            && (base.id.name == name || renamed)
             && base.ip.to_string() == ip
         {
-            let gathered = takes.entry(base.id.name.clone()).or_default();
+            let gathered = takes.entry(name).or_default();
             gathered.ids.insert((base.id.stamp.to_string(), base.id));
             gathered.nodes.entry(base.ip).or_default().push(FileEntry { name: file, bytes, custody });
         }
@@ -56,7 +59,7 @@ pub fn summarize(
 fn summary(
     take: TakeName,
     gathered: Gathered,
-    length_ms: impl Fn(&TakeId, &[NodeFiles]) -> Option<u64>,
+    length_ms: impl Fn(&TakeName, &TakeId, &[NodeFiles]) -> Option<u64>,
 ) -> Option<TakeSummary> {
     let ids: Vec<_> = gathered.ids.into_iter().rev().map(|(_, id)| id).collect();
     let newest = ids.first()?;
@@ -71,7 +74,7 @@ fn summary(
     Some(TakeSummary {
         bytes: nodes.iter().flat_map(|node| &node.files).map(|file| file.bytes).sum(),
         date: newest.stamp.readable(),
-        length_ms: length_ms(newest, &nodes),
+        length_ms: length_ms(&take, newest, &nodes),
         take,
         ids,
         nodes,
@@ -84,7 +87,14 @@ mod tests {
 
     fn shelved(path: &str) -> Shelved {
         let parts: Vec<_> = path.split('/').collect();
-        Shelved { take: parts[0].into(), ip: parts[1].into(), file: parts[2].into(), bytes: 7, custody: None }
+        Shelved {
+            take: parts[0].into(),
+            ip: parts[1].into(),
+            file: parts[2].into(),
+            bytes: 7,
+            custody: None,
+            renamed: false,
+        }
     }
 
     #[test]
@@ -101,12 +111,27 @@ mod tests {
                 "foreign/10.0.0.1/photo.jpg",
             ]
             .map(shelved),
-            |id, nodes| (id.name.as_str() == "B" && nodes.len() == 1).then_some(12_000),
+            |_, id, nodes| (id.name.as_str() == "B" && nodes.len() == 1).then_some(12_000),
         );
         let names: Vec<_> =
             takes.iter().map(|t| (t.take.as_str(), t.ids.len(), t.nodes.len(), t.bytes, t.length_ms)).collect();
         assert_eq!(names, [("A01", 2, 2, 21, None), ("B", 1, 1, 7, Some(12_000))]);
         assert_eq!(takes[0].ids[0].to_string(), "A01_20251023_150210");
         assert_eq!(takes[0].date, "2025-10-23 15:02:10");
+    }
+
+    #[test]
+    fn a_take_that_was_renamed_is_listed_by_its_folder() {
+        let file = |path: &str, renamed| Shelved { renamed, ..shelved(path) };
+        let takes = summarize(
+            [
+                file("wide/10.0.0.1/A01_10_0_0_1_20251023_140210_000000.h264", true),
+                file("wide/10.0.0.1/B_10_0_0_1_20251023_140210_000000.h264", false),
+                file("-no take/10.0.0.1/A01_10_0_0_1_20251023_140210_000000.h264", true),
+            ],
+            |_, _, _| None,
+        );
+        let names: Vec<_> = takes.iter().map(|t| (t.take.as_str(), t.ids[0].to_string(), t.bytes)).collect();
+        assert_eq!(names, [("wide", "A01_20251023_140210".to_owned(), 7)]);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use syncslate_controller::accounts::hash_password;
 use syncslate_controller::check::check;
-use syncslate_controller::console;
+use syncslate_controller::console::{self, Ask};
 use syncslate_controller::run::Controller;
 use syncslate_controller::settings::{Args, Job, Settings};
 use syncslate_controller::web;
@@ -50,10 +50,17 @@ async fn run(args: Args) -> Result<(), Failure> {
             let failure = || Failure::new(format!("{} files differ", report.different.len()));
             if report.different.is_empty() { Ok(()) } else { Err(failure()) }
         }
-        Some(Job::Download { take, delete_after_verify }) => {
-            console::download(&settings()?, &take, delete_after_verify).await
+        Some(Job::Download { take, stamp, delete_after_verify, cancel }) => {
+            let ask = match (cancel, delete_after_verify) {
+                (true, _) => Ask::Cancel,
+                (false, true) => Ask::FetchAndDelete,
+                (false, false) => Ask::Fetch,
+            };
+            console::download(&settings()?, &take, stamp.as_ref(), ask).await
         }
-        Some(Job::Cleanup { take, yes }) => console::cleanup(&settings()?, take.as_ref(), yes).await,
+        Some(Job::Cleanup { take, stamp, yes }) => {
+            console::cleanup(&settings()?, take.as_ref(), stamp.as_ref(), yes).await
+        }
         Some(Job::HashPassword) => hash_password(),
     }
 }

@@ -38,8 +38,14 @@ pub struct Rsync {
     pub source: Source,
     /// Arguments for ssh, before our own: of two that disagree ssh takes the first.
     pub ssh: Vec<String>,
+    /// The program on the nodes, with what stands before it: `nice -n 19 rsync`; rsync's own choice when left out.
+    pub remote: Option<String>,
     /// The most that one transfer may take of the network, in bytes a second.
     pub limit: Option<Size>,
+    /// The same while the node records, which must not notice it.
+    pub gentle_limit: Size,
+    /// Whether it gives way to everything else on this machine.
+    pub gentle: bool,
     /// A transfer on which nothing comes for so long is broken off.
     pub silence: Duration,
 }
@@ -87,7 +93,22 @@ impl Source {
 impl Rsync {
     /// With the built-in settings.
     pub fn new(source: Source) -> Self {
-        Self { source, ssh: Vec::new(), limit: None, silence: Duration::from_secs(30) }
+        let (limit, gentle_limit) = (None, Size(1_000_000));
+        Self {
+            source,
+            ssh: Vec::new(),
+            remote: None,
+            limit,
+            gentle_limit,
+            gentle: false,
+            silence: Duration::from_secs(30),
+        }
+    }
+
+    /// The same at low priority: for fetching while nodes record.
+    pub fn gently(self) -> Self {
+        let limit = self.limit.map_or(self.gentle_limit, |limit| limit.min(self.gentle_limit));
+        Self { limit: Some(limit), gentle: true, ..self }
     }
 
     /// Our files of the node `ip`; others are not seen.
@@ -182,11 +203,17 @@ impl Rsync {
 
     fn program(&self, timeout_s: u64) -> Program {
         // No compression: H.264 does not get smaller, and a Pi has better things to do.
-        let program = Program::new("rsync").arg(format!("--timeout={timeout_s}")).env("LC_ALL", "C");
+        let program = if self.gentle {
+            Program::new("nice").args(["-n", "19", "ionice", "-c", "3", "rsync"])
+        } else {
+            Program::new("rsync")
+        };
+        let program = program.arg(format!("--timeout={timeout_s}")).env("LC_ALL", "C");
         if self.source.is_daemon() {
             return program.arg(format!("--contimeout={CONNECT_S}"));
         }
-        program.arg("-e").arg(self.remote_shell())
+        let remote = self.remote.iter().map(|remote| format!("--rsync-path={remote}"));
+        program.args(remote).arg("-e").arg(self.remote_shell())
     }
 
     /// No questions (nobody is there to answer). A host key that was never seen is accepted (nodes are set up by the

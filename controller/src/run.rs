@@ -4,7 +4,7 @@
 //! fetching, watching the folder) runs in tasks and comes back through it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,11 @@ use syncslate_shared::protocol::{Departed, Presence, write};
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::BrokerAddress;
 use syncslate_shared::systemd::Systemd;
+use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Clocks;
 use syncslate_shared::topic::Topic;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::desk::{Desk, DeskSettings, presence};
 use crate::door::{Door, Request};
@@ -101,6 +102,7 @@ impl Controller {
             segment_s: settings.segment_s,
             parallel: settings.parallel,
             patience: settings.patience,
+            while_rolling: settings.while_rolling,
             pending: store.queue(),
             roster: settings.roster.clone(),
             require_ready: settings.require_ready,
@@ -126,6 +128,7 @@ impl Controller {
             news,
             answers: BTreeMap::new(),
             tasks,
+            transfers: BTreeMap::new(),
             rsync: settings.rsync,
             room: Room::new(settings.reserve),
             downloads: settings.downloads,
@@ -336,6 +339,8 @@ struct Hands {
     news: broadcast::Sender<News>,
     answers: BTreeMap<u64, oneshot::Sender<CommandResult>>,
     tasks: JoinSet<()>,
+    /// The parts that are being fetched, by take and node.
+    transfers: BTreeMap<(TakeName, Ipv4Addr), AbortHandle>,
     rsync: Rsync,
     room: Room,
     downloads: PathBuf,
@@ -369,9 +374,13 @@ impl Hands {
             Effect::Answer { asker, result } => self.answer(asker, *result),
             Effect::News { topic, json } => self.tell(topic, json),
             Effect::List { nodes } => self.list(nodes),
-            Effect::Fetch { take, ip, without, delete } => {
+            Effect::Fetch(errand) => {
                 let (rsync, room, downloads) = (self.rsync.clone(), self.room.clone(), self.downloads.clone());
-                self.fetch(Part { rsync, room, downloads, take, ip, without, delete });
+                self.fetch(Part { rsync, room, downloads, errand });
+            }
+            Effect::Abort { take, ip } => {
+                // rsync dies with the task; what it has got stays for the next one.
+                self.transfers.remove(&(take, ip)).iter().for_each(AbortHandle::abort);
             }
             Effect::Note(line) => tracing::info!("{line}"),
             Effect::Warn(line) => tracing::warn!("{line}"),
@@ -408,7 +417,7 @@ impl Hands {
         let _ = self.news.send(News { topic, json });
     }
 
-    fn list(&mut self, nodes: Vec<std::net::Ipv4Addr>) {
+    fn list(&mut self, nodes: Vec<Ipv4Addr>) {
         let (inbox, rsync) = (self.inbox.clone(), self.rsync.clone());
         self.tasks.spawn(async move {
             let list = async |ip| (ip, rsync.list(ip).await.map_err(|broken| broken.why));
@@ -419,11 +428,14 @@ impl Hands {
 
     fn fetch(&mut self, part: Part) {
         let inbox = self.inbox.clone();
-        self.tasks.spawn(async move {
-            let (take, ip) = (part.take.clone(), part.ip);
+        let (take, ip) = (part.errand.take.clone(), part.errand.ip);
+        let key = (take.clone(), ip);
+        let handle = self.tasks.spawn(async move {
             let outcome = part.run(|progress| inbox.hint(Event::Progress { take: take.clone(), ip, progress })).await;
             inbox.put(Event::Fetched { take, ip, outcome }).await;
         });
+        self.transfers.retain(|_, transfer| !transfer.is_finished());
+        self.transfers.insert(key, handle);
     }
 
     async fn leave(mut self, broker: Option<Embedded>) {

@@ -40,6 +40,7 @@ impl Stage {
             roster: Vec::new(),
             require_ready: false,
             parallel: 4,
+            while_rolling: false,
         };
         let controller = Controller::start(settings, Arc::new(SystemClocks)).await.unwrap();
         let (client, heard) = Link::open(LinkSettings {

@@ -12,7 +12,7 @@ use syncslate_broker::accounts::Accounts;
 use syncslate_shared::access::{Access, Keys};
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::{BrokerAddress, read};
-use syncslate_shared::take::TakeName;
+use syncslate_shared::take::{Stamp, TakeName};
 
 use crate::accounts::{self, AccountSection};
 use crate::rsync::{Rsync, Source};
@@ -65,20 +65,33 @@ pub enum Job {
     Download {
         /// The take
         take: TakeName,
+        /// Of several takes of that name only this one, 20251023_140210
+        #[arg(long, value_parser = stamp)]
+        stamp: Option<Stamp>,
         /// Then delete the nodes' copies, of what is proven equal
         #[arg(long)]
         delete_after_verify: bool,
+        /// Break the download off; what has arrived stays
+        #[arg(long, conflicts_with_all = ["stamp", "delete_after_verify"])]
+        cancel: bool,
     },
-    /// List what deleting proven footage on the nodes would free
+    /// List what deleting proven footage on the nodes would free, and what stays there and why
     Cleanup {
         /// Only this take
         take: Option<TakeName>,
+        /// Of several takes of one name only this one, 20251023_140210
+        #[arg(long, value_parser = stamp)]
+        stamp: Option<Stamp>,
         /// Have the running controller delete it there
         #[arg(long)]
         yes: bool,
     },
     /// Read a password from the standard input and print the hash that stands for it in the settings
     HashPassword,
+}
+
+fn stamp(text: &str) -> Result<Stamp, String> {
+    Stamp::try_from(text.to_owned())
 }
 
 /// The settings file.
@@ -176,10 +189,18 @@ pub struct DownloadSection {
     pub retry_s: Option<u32>,
     /// What stays free on the disk of the downloads: `500M`, which is also the default.
     pub reserve: Option<Size>,
+    /// Fetch a take's closed files while it rolls; not when it is left out.
+    pub while_rolling: Option<bool>,
+    /// The most that may be taken of the network meanwhile, in bytes a second: `8M`, which is also the default.
+    pub while_rolling_limit: Option<Size>,
+    /// The program on the nodes, `nice -n 19 ionice -c 3 rsync`.
+    pub remote_rsync: Option<String>,
 }
 
 /// A machine whose disk is full to the last byte does not work any more.
 const RESERVE: Size = Size(500_000_000);
+/// For four nodes twice what each records at the built-in bit rate: it keeps up, and no more.
+const WHILE_ROLLING: Size = Size(8_000_000);
 /// A limit below this is a typing error.
 const SLOWEST: u64 = 10_000;
 
@@ -249,6 +270,8 @@ pub struct Settings {
     pub require_ready: bool,
     /// How many nodes may send at once.
     pub parallel: usize,
+    /// Fetch a take's closed files while it rolls.
+    pub while_rolling: bool,
 }
 
 impl Settings {
@@ -294,6 +317,7 @@ impl Settings {
             roster: takes.roster,
             require_ready: takes.require_ready,
             parallel,
+            while_rolling: download.while_rolling.unwrap_or(false),
         })
     }
 
@@ -352,13 +376,23 @@ fn transport(source: Option<Source>, download: &DownloadSection, parallel: usize
     if let Some(word) = ssh.iter().find(|word| word.is_empty() || word.chars().any(char::is_control)) {
         return Err(Failure::usage(format!("`download.ssh` holds `{}`, which is no argument", word.escape_debug())));
     }
-    let limit = match download.limit {
-        Some(Size(limit)) if limit < SLOWEST => {
-            return Err(Failure::usage(format!("`download.limit` is {limit}: at least 10k bytes a second")));
+    let share = |name: &str, all: Size| match all {
+        Size(all) if all < SLOWEST => {
+            Err(Failure::usage(format!("`download.{name}` is {all}: at least 10k bytes a second")))
         }
-        limit => limit.map(|Size(all)| Size(all / parallel as u64)),
+        Size(all) => Ok(Size(all / parallel as u64)),
     };
-    Ok(Rsync { source, ssh, limit, silence: Duration::from_secs(silence_s.into()) })
+    let limit = download.limit.map(|all| share("limit", all)).transpose()?;
+    let gentle_limit = share("while_rolling_limit", download.while_rolling_limit.unwrap_or(WHILE_ROLLING))?;
+    let remote = download.remote_rsync.clone();
+    if let Some(text) = remote.iter().find(|text| !text.ends_with("rsync") || text.chars().any(char::is_control)) {
+        return Err(Failure::usage(format!(
+            "`download.remote_rsync` is `{}`: it is a command that ends in rsync, such as nice -n 19 rsync",
+            text.escape_debug()
+        )));
+    }
+    let silence = Duration::from_secs(silence_s.into());
+    Ok(Rsync { source, ssh, remote, limit, gentle_limit, gentle: false, silence })
 }
 
 fn prefix(text: String) -> Result<String, Failure> {

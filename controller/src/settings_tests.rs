@@ -64,7 +64,7 @@ fn with_accounts_the_doors_are_open_to_those_who_have_one() {
 #[test]
 fn each_wrong_setting_is_refused_with_its_message() {
     let hint = "\n\nhint: `--help` and the example settings in the guide name every key";
-    let table: [(&[&str], &str, &str); 15] = [
+    let table: [(&[&str], &str, &str); 17] = [
         (
             &[],
             "[mqtt]\nport = 1",
@@ -88,6 +88,16 @@ fn each_wrong_setting_is_refused_with_its_message() {
         ),
         (&[], "[takes]\nsegment_s = 0", "`takes.segment_s` is 0: a segment lasts 1 to 3600 s"),
         (&[], "[download]\nlimit = '1k'", "`download.limit` is 1000: at least 10k bytes a second"),
+        (
+            &[],
+            "[download]\nwhile_rolling_limit = '9k'",
+            "`download.while_rolling_limit` is 9000: at least 10k bytes a second",
+        ),
+        (
+            &[],
+            "[download]\nremote_rsync = 'nice'",
+            "`download.remote_rsync` is `nice`: it is a command that ends in rsync, such as nice -n 19 rsync",
+        ),
         (&[], "[download]\nsilence_s = 1", "`download.silence_s` is 1: it is 3 to 3600 s"),
         (&[], "[download]\nssh = ['-i', '']", "`download.ssh` holds ``, which is no argument"),
         (
@@ -181,6 +191,10 @@ fn the_network_is_shared_by_those_who_send() {
         "[download]\nlimit = '20M'\nparallel = 5\nssh = ['-p', '2222']\nsilence_s = 5\nretry_s = 60\nreserve = '1G'\n";
     let settings = load(&[], file).unwrap();
     let rsync = settings.rsync;
+    let gentle = rsync.clone().gently();
+    assert_eq!((gentle.gentle, gentle.limit), (true, Some(Size(1_600_000))), "while nodes record");
+    let slow = Rsync { limit: Some(Size(500_000)), ..rsync.clone() };
+    assert_eq!(slow.gently().limit, Some(Size(500_000)), "never more than otherwise");
     assert_eq!(
         (rsync.limit, rsync.ssh, rsync.silence.as_secs()),
         (Some(Size(4_000_000)), vec!["-p".into(), "2222".into()], 5)

@@ -13,6 +13,7 @@ use syncslate_shared::protocol::read;
 use syncslate_shared::take::TakeId;
 use tokio::sync::mpsc;
 
+use crate::homes;
 use crate::ledger::Ledger;
 use crate::library::{Shelved, summarize};
 use crate::snapshot::{NodeFiles, TakeSummary};
@@ -89,6 +90,7 @@ pub fn scan(folder: &Path) -> Vec<TakeSummary> {
     for take in entries(folder) {
         // Of a ledger that cannot be read nothing is proven.
         let ledger = Ledger::read(&take.path()).unwrap_or_default();
+        let guests = homes::guests(folder, &take.file_name().to_string_lossy());
         for ip in entries(&take.path()) {
             for file in entries(&ip.path()) {
                 if let Ok(meta) = file.metadata()
@@ -99,24 +101,32 @@ pub fn scan(folder: &Path) -> Vec<TakeSummary> {
                     // A file that has another length now is not the one that was proven.
                     let record = ip.parse().ok().and_then(|ip| ledger.get(ip, &file));
                     let custody = record.filter(|record| record.bytes == meta.len()).map(|record| record.state);
-                    files.push(Shelved { take: name(&take.file_name()), ip, file, bytes: meta.len(), custody });
+                    let renamed = Base::parse(&file).is_some_and(|(base, _)| guests.contains(&base.id));
+                    files.push(Shelved {
+                        take: name(&take.file_name()),
+                        ip,
+                        file,
+                        bytes: meta.len(),
+                        custody,
+                        renamed,
+                    });
                 }
             }
         }
     }
-    summarize(files, |id, nodes| length_ms(folder, id, nodes))
+    summarize(files, |take, id, nodes| length_ms(&folder.join(take.as_str()), id, nodes))
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
-/// From the first manifest that knows where the take ended.
+/// Of a take that lies in `folder`, from the first manifest that knows where the take ended.
 fn length_ms(folder: &Path, id: &TakeId, nodes: &[NodeFiles]) -> Option<u64> {
     nodes.iter().find_map(|node| {
         let file = Base { id: id.clone(), ip: node.ip }.file(Kind::Manifest);
         node.files.iter().find(|entry| entry.name == file)?;
-        let path = folder.join(id.name.as_str()).join(node.ip.to_string()).join(file);
+        let path = folder.join(node.ip.to_string()).join(file);
         let manifest: Manifest = read(&fs::read(path).ok()?).ok()?;
         u64::try_from(manifest.t1?.since_us(manifest.t0) / 1000).ok()
     })

@@ -8,6 +8,8 @@ use std::time::Duration;
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use syncslate_shared::time::Wall;
 
+use crate::homes;
+
 /// The folder; no take can have this name.
 pub const FOLDER: &str = ".trash";
 
@@ -27,6 +29,7 @@ pub fn discard(downloads: &Path, take: &TakeName, now: Wall) -> Result<PathBuf, 
     let place = |at: Wall| trash.join(TakeId { name: take.clone(), stamp: Stamp::local(at) }.to_string());
     let free = (0..60).map(|s| now + Duration::from_secs(s)).map(place).find(|path| !path.exists());
     let to = free.ok_or_else(|| format!("the trash already holds {take} sixty times from this minute"))?;
+    let _held = homes::at_rest(&from)?;
     fs::rename(&from, &to).map_err(failed)?;
     Ok(to)
 }

@@ -11,6 +11,8 @@ use syncslate_shared::take::{TakeId, TakeName};
 
 use crate::downloads::Around;
 use crate::event::{Listings, RemoteFile};
+use crate::snapshot::TakeSummary;
+use crate::which::Which;
 
 /// A take to fetch.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,13 +27,15 @@ pub struct Wanted {
 
 type Found<'a> = BTreeMap<TakeName, BTreeMap<Ipv4Addr, Vec<(TakeId, &'a RemoteFile)>>>;
 
-/// Chooses what to fetch for a wish: `take`, or everything that is not here; from `nodes`, or from all.
+/// Chooses what to fetch for a wish: `take`, or everything that is not here; of its name only `which`; from `nodes`, or
+/// from all.
 ///
 /// # Errors
 /// Nobody has the take, or nobody could be asked.
 pub fn choose(
     take: Option<&TakeName>,
     nodes: Option<&[Ipv4Addr]>,
+    which: &Which,
     listings: &Listings,
     around: Around<'_>,
 ) -> Result<Vec<Wanted>, Refusal> {
@@ -39,7 +43,7 @@ pub fn choose(
     let (mut found, mut silent) = (Found::new(), BTreeMap::new());
     for (ip, listing) in listings.iter().filter(|(ip, _)| asked(ip)) {
         match listing {
-            Ok(files) => collect(*ip, files, around, &mut found),
+            Ok(files) => collect(*ip, files, which, around, &mut found),
             Err(why) => {
                 silent.insert(*ip, why.as_str());
             }
@@ -54,12 +58,13 @@ pub fn choose(
     }
 }
 
-fn collect<'a>(ip: Ipv4Addr, files: &'a [RemoteFile], around: Around<'_>, found: &mut Found<'a>) {
+fn collect<'a>(ip: Ipv4Addr, files: &'a [RemoteFile], which: &Which, around: Around<'_>, found: &mut Found<'a>) {
     let rolling = around.takes.rolling().map(|take| &take.id);
     for file in files {
         if let Some((base, _)) = Base::parse(&file.name)
             && base.ip == ip
             && rolling != Some(&base.id)
+            && which.holds(&base.id.stamp)
         {
             found.entry(base.id.name.clone()).or_default().entry(ip).or_default().push((base.id, file));
         }
@@ -103,17 +108,19 @@ fn missing(
     silent: &BTreeMap<Ipv4Addr, &str>,
     around: Around<'_>,
 ) -> Option<Wanted> {
-    let summary = around.library.iter().find(|summary| summary.take == name);
-    let here = |ip: Ipv4Addr| summary.and_then(|s| s.nodes.iter().find(|node| node.ip == ip));
-    let is_here = |ip, file: &RemoteFile| {
-        here(ip).is_some_and(|node| node.files.iter().any(|f| f.name == file.name && f.bytes == file.bytes))
+    // A take that was renamed here lies in a folder of another name; its files are called as they were.
+    let holds_it = |summary: &&TakeSummary| summary.take == name || summary.ids.iter().any(|id| id.name == name);
+    let here = |ip: Ipv4Addr| {
+        let nodes = around.library.iter().filter(holds_it).flat_map(|summary| &summary.nodes);
+        nodes.filter(move |node| node.ip == ip).flat_map(|node| &node.files)
     };
+    let is_here = |ip, file: &RemoteFile| here(ip).any(|f| f.name == file.name && f.bytes == file.bytes);
     let newest = found.values().flatten().map(|(id, _)| id).max_by_key(|id| &id.stamp).cloned();
     let lacking =
         |(ip, files): &(Ipv4Addr, Vec<(TakeId, &RemoteFile)>)| !files.iter().all(|(_, file)| is_here(*ip, file));
     let mut parts: BTreeMap<_, _> = found.into_iter().filter(lacking).map(|(ip, files)| (ip, queued(&files))).collect();
     for (ip, why) in silent {
-        if around.takes.recorded(&name, *ip) == Some(true) && here(*ip).is_none() {
+        if around.takes.recorded(&name, *ip) == Some(true) && here(*ip).next().is_none() {
             parts.insert(*ip, failed(why));
         }
     }
@@ -122,19 +129,12 @@ fn missing(
 
 /// A part that waits for its turn.
 pub fn queued(files: &[(TakeId, &RemoteFile)]) -> NodeDownload {
-    NodeDownload {
-        state: DownloadState::Queued,
-        files: files.len() as u64,
-        bytes: 0,
-        total_bytes: files.iter().map(|(_, file)| file.bytes).sum(),
-        verified: 0,
-        error: None,
-    }
+    let total_bytes = files.iter().map(|(_, file)| file.bytes).sum();
+    NodeDownload::new(DownloadState::Queued, files.len() as u64, total_bytes)
 }
 
 fn failed(why: &str) -> NodeDownload {
-    let error = Some(why.to_owned());
-    NodeDownload { state: DownloadState::Failed, files: 0, bytes: 0, total_bytes: 0, verified: 0, error }
+    NodeDownload { error: Some(why.to_owned()), ..NodeDownload::new(DownloadState::Failed, 0, 0) }
 }
 
 fn reasons(silent: &BTreeMap<Ipv4Addr, &str>) -> String {

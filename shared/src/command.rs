@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::protocol::read;
-use crate::take::{MAX_NOTE, NameError, TakeId, TakeName};
+use crate::take::{MAX_NOTE, NameError, Stamp, TakeId, TakeName};
 use crate::time::Wall;
 
 /// The longest payload that is looked at, in bytes; what is longer is `malformed`.
@@ -135,8 +135,17 @@ pub enum Wish {
         take: Option<TakeName>,
         /// Only these nodes; `None` for all.
         nodes: Option<Vec<Ipv4Addr>>,
+        /// Of several takes of that name only the one with this stamp; `None` for all.
+        stamp: Option<Stamp>,
         /// Delete the nodes' copies once they are proven equal.
         delete_after_verify: bool,
+    },
+    /// Break off fetching footage; what has arrived stays.
+    Cancel {
+        /// The take; `None` for every download.
+        take: Option<TakeName>,
+        /// Only from these nodes; `None` for all.
+        nodes: Option<Vec<Ipv4Addr>>,
     },
     /// Turn nodes off, or off and on again.
     Power {
@@ -237,8 +246,11 @@ struct MarkJson {
 struct DownloadJson {
     take: Option<String>,
     nodes: Option<Vec<Ipv4Addr>>,
+    stamp: Option<Stamp>,
     #[serde(default)]
     delete_after_verify: bool,
+    #[serde(default)]
+    cancel: bool,
 }
 
 #[derive(Deserialize)]
@@ -314,13 +326,21 @@ fn read_wish(word: &str, payload: &[u8]) -> Result<Wish, Refusal> {
             Wish::Mark { at, note }
         }
         "download" => match form::<DownloadJson>(payload)? {
-            Form::Empty => Wish::Download { take: None, nodes: None, delete_after_verify: false },
-            Form::Text(name) => {
-                Wish::Download { take: Some(TakeName::new(name)?), nodes: None, delete_after_verify: false }
-            }
+            Form::Empty => Wish::Download { take: None, nodes: None, stamp: None, delete_after_verify: false },
+            Form::Text(name) => Wish::Download {
+                take: Some(TakeName::new(name)?),
+                nodes: None,
+                stamp: None,
+                delete_after_verify: false,
+            },
+            Form::Json(json) if json.cancel => match (json.delete_after_verify, json.stamp) {
+                (false, None) => Wish::Cancel { take: name(json.take)?, nodes: json.nodes },
+                _ => return Err(malformed("field `cancel`: it goes with `take` and `nodes` alone")),
+            },
             Form::Json(json) => Wish::Download {
                 take: name(json.take)?,
                 nodes: json.nodes,
+                stamp: json.stamp,
                 delete_after_verify: json.delete_after_verify,
             },
         },
@@ -394,6 +414,7 @@ mod tests {
             wish("start", r#"{"take":"A01","at":"2025-10-23T12:02:10.5Z","force":true,"later":7}"#),
             Wish::Start { take: a01, at: Some(Wall::from_micros(1_761_220_930_500_000)), force: true }
         );
+        assert_eq!(wish("download", r#"{"cancel":true}"#), Wish::Cancel { take: None, nodes: None });
         assert_eq!(wish("mark", "he laughs"), Wish::Mark { at: None, note: "he laughs".into() });
     }
 
@@ -413,6 +434,8 @@ mod tests {
             ("shutdown", "now", Malformed, "`cmd/shutdown` is empty or a JSON object"),
             ("reboot", r#"{"nodes":["left"]}"#, Malformed, "field `nodes[0]`"),
             ("reboot", r#"{"force":1}"#, Malformed, "field `force`"),
+            ("download", r#"{"stamp":"yesterday"}"#, Malformed, "field `stamp`: `yesterday` is no stamp"),
+            ("download", r#"{"cancel":true,"delete_after_verify":true}"#, Malformed, "`take` and `nodes` alone"),
             ("dance", "", Malformed, "no command `dance`"),
         ];
         for (word, payload, code, reason) in table {

@@ -438,6 +438,32 @@ pub struct NodeDownload {
     /// What went wrong; null when nothing did.
     #[serde(deserialize_with = "nullable")]
     pub error: Option<String>,
+    /// Bytes a second over the last seconds; null when nothing comes or no figure is known yet.
+    #[serde(default)]
+    pub rate_bytes_s: Option<u64>,
+    /// Seconds until the last byte is here, at that rate; null when there is no rate.
+    #[serde(default)]
+    pub left_s: Option<u64>,
+    /// Whether it was broken off by a command: then the state is [`DownloadState::Failed`], as older readers know it.
+    #[serde(default)]
+    pub cancelled: bool,
+}
+
+impl NodeDownload {
+    /// One of which nothing has come yet.
+    pub fn new(state: DownloadState, files: u64, total_bytes: u64) -> Self {
+        Self {
+            state,
+            files,
+            bytes: 0,
+            total_bytes,
+            verified: 0,
+            error: None,
+            rate_bytes_s: None,
+            left_s: None,
+            cancelled: false,
+        }
+    }
 }
 
 /// `download/<take>`: a download's progress.
@@ -449,6 +475,12 @@ pub struct Download {
     pub state: DownloadState,
     /// Each node's part.
     pub nodes: BTreeMap<Ipv4Addr, NodeDownload>,
+    /// Bytes a second of all nodes together; null when nothing comes.
+    #[serde(default)]
+    pub rate_bytes_s: Option<u64>,
+    /// Seconds until the last byte of the last node is here; null when there is no rate.
+    #[serde(default)]
+    pub left_s: Option<u64>,
 }
 
 /// Whether the controller is there.

@@ -13,13 +13,17 @@ macro_rules! asset {
     };
 }
 
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 12] = [
     asset!("style.css", "text/css; charset=utf-8"),
     asset!("page.js", "text/javascript; charset=utf-8"),
     asset!("live.js", "text/javascript; charset=utf-8"),
     asset!("bind.js", "text/javascript; charset=utf-8"),
     asset!("clock.js", "text/javascript; charset=utf-8"),
     asset!("controls.js", "text/javascript; charset=utf-8"),
+    asset!("confirm.js", "text/javascript; charset=utf-8"),
+    asset!("keeping.js", "text/javascript; charset=utf-8"),
+    asset!("names.js", "text/javascript; charset=utf-8"),
+    asset!("post.js", "text/javascript; charset=utf-8"),
     asset!("texts.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
 ];

@@ -25,9 +25,13 @@ pub(super) async fn obey<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
     same_site(headers)?;
-    let body = read(headers, body).await?;
+    send(site, word, &read(headers, body).await?).await
+}
+
+/// Passes a command on that was read already.
+pub(super) async fn send(site: &Site, word: &str, body: &[u8]) -> Result<Response, Refused> {
     let (answer, answered) = oneshot::channel();
-    let request = Request { command: Command::read(word, &body), answer };
+    let request = Request { command: Command::read(word, body), answer };
     let gone = || internal("the controller is stopping and takes no more commands");
     let answered = async {
         site.door.requests.send(request).await.map_err(|_| gone())?;

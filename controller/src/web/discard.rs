@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 use syncslate_shared::command::ErrorCode;
 use syncslate_shared::protocol::{self, DownloadState, TakeState};
+use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Clocks as _;
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
@@ -36,15 +37,7 @@ pub(super) async fn discard<B: Buf>(
     if wish.confirm != take.take.as_str() {
         return Err(malformed(format!("field `confirm`: it is not the take's name, {}", take.take)));
     }
-    let busy = |message: String| Refused::with(StatusCode::CONFLICT, ErrorCode::Busy, message);
-    let rolling = snapshot.take.state == TakeState::Rolling && snapshot.take.take.as_ref() == Some(&take.take);
-    if rolling {
-        return Err(busy(format!("the take {} is rolling", take.take)));
-    }
-    let open = |state| matches!(state, DownloadState::Queued | DownloadState::Running);
-    if snapshot.downloads.iter().any(|download| download.take == take.take && open(download.state)) {
-        return Err(busy(format!("the footage of {} is on its way here", take.take)));
-    }
+    at_rest(snapshot, take)?;
     let (downloads, name, now) = (site.door.downloads.clone(), take.take.clone(), site.clocks.wall());
     let work = tokio::task::spawn_blocking(move || trash::discard(&downloads, &name, now));
     let moved = work.await.map_err(|e| e.to_string()).and_then(|moved| moved);
@@ -52,4 +45,19 @@ pub(super) async fn discard<B: Buf>(
     let place = moved.map_err(internal)?;
     tracing::info!("the take {} was deleted here and lies in {} for a week", take.take, place.display());
     Ok(json(StatusCode::OK, &json!({"ok": true, "take": take.take, "trash": place})))
+}
+
+/// Refuses to touch a take that is being recorded or fetched.
+pub(super) fn at_rest(snapshot: &Snapshot, take: &TakeSummary) -> Result<(), Refused> {
+    let busy = |message: String| Err(Refused::with(StatusCode::CONFLICT, ErrorCode::Busy, message));
+    // One that was renamed here is recorded and fetched under its old name.
+    let is_it = |name: &TakeName| *name == take.take || take.ids.iter().any(|id| id.name == *name);
+    if snapshot.take.state == TakeState::Rolling && snapshot.take.take.as_ref().is_some_and(is_it) {
+        return busy(format!("the take {} is rolling", take.take));
+    }
+    let open = |state| matches!(state, DownloadState::Queued | DownloadState::Running);
+    if snapshot.downloads.iter().any(|download| is_it(&download.take) && open(download.state)) {
+        return busy(format!("the footage of {} is on its way here", take.take));
+    }
+    Ok(())
 }

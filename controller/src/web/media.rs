@@ -1,32 +1,32 @@
 //! Footage and tables from the downloads folder, whole or by range.
 //!
 //! Nothing but our own files leaves it: a name is a take's, an address and one of our file names, each read by its
-//! own parser, and the file found must lie in the folder after all links are followed.
+//! own parser, and the file found must lie in the folder after all links are followed. The take's name is the folder's:
+//! the files of one that was renamed here bear another one.
 
 use std::io::SeekFrom;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream;
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::take::TakeName;
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::io::AsyncSeekExt as _;
 use warp::http::{HeaderMap, StatusCode, header};
 use warp::reply::Response;
 use warp::{Reply as _, Stream};
 
 use super::answer::{Refused, set};
+use super::footage::{chunk, find};
 use super::range::{Wanted, wanted};
-
-const CHUNK: usize = 64 * 1024;
 
 /// Sends `/media/{take}/{ip}/{file}`.
 pub(super) async fn send(folder: &Path, address: [&str; 3], headers: &HeaderMap) -> Result<Response, Refused> {
     let (path, kind) = place(address).ok_or_else(no_such_file)?;
-    let path = within(folder, &path).await.ok_or_else(no_such_file)?;
+    let (path, _) = find(folder, &path).await.ok_or_else(no_such_file)?;
     let mut file = File::open(&path).await.map_err(|_| no_such_file())?;
     let meta = file.metadata().await.map_err(|_| no_such_file())?;
     let length = meta.len();
@@ -70,17 +70,7 @@ fn place([take, ip, file]: [&str; 3]) -> Option<(PathBuf, Kind)> {
     let take = TakeName::new(take).ok()?;
     let ip: Ipv4Addr = ip.parse().ok()?;
     let (base, kind) = Base::parse(file)?;
-    let same = base.id.name == take && base.ip == ip;
-    same.then(|| (Path::new(take.as_str()).join(ip.to_string()).join(file), kind))
-}
-
-/// The real path of a plain file, when it lies in the real folder.
-pub(super) async fn within(folder: &Path, path: &Path) -> Option<PathBuf> {
-    let folder = tokio::fs::canonicalize(folder).await.ok()?;
-    let real = tokio::fs::canonicalize(folder.join(path)).await.ok()?;
-    // A pipe would hold the request for ever, so only plain files are opened.
-    let plain = tokio::fs::metadata(&real).await.ok()?.is_file();
-    (plain && real.starts_with(&folder)).then_some(real)
+    (base.ip == ip).then(|| (Path::new(take.as_str()).join(ip.to_string()).join(file), kind))
 }
 
 fn content_type(kind: Kind) -> &'static str {
@@ -103,20 +93,14 @@ fn beyond(length: u64) -> Response {
     response
 }
 
-/// `count` bytes of the file from where it stands. A file that became shorter meanwhile ends the connection, which is
-/// how HTTP says that an answer is not whole.
+/// `count` bytes of the file from where it stands.
 fn chunks(file: File, count: u64) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
     stream::try_unfold((file, count), |(mut file, left)| async move {
         if left == 0 {
             return Ok(None);
         }
-        let size = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
-        let mut chunk = BytesMut::zeroed(size);
-        let read = file.read(&mut chunk).await?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        chunk.truncate(read);
-        Ok(Some((chunk.freeze(), (file, left - read as u64))))
+        let bytes = chunk(&mut file, left).await?;
+        let left = left - bytes.len() as u64;
+        Ok(Some((bytes, (file, left))))
     })
 }

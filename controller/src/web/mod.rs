@@ -7,9 +7,12 @@
 
 mod answer;
 mod api;
+mod archive;
 mod assets;
 mod command;
+mod custody;
 mod discard;
+mod footage;
 mod live;
 mod login;
 mod media;
@@ -19,6 +22,7 @@ mod range;
 mod routes;
 mod tar;
 mod view;
+mod zip;
 
 use std::future::Future;
 use std::io::ErrorKind;

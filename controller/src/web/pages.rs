@@ -9,6 +9,7 @@ use warp::http::StatusCode;
 
 use super::answer::Refused;
 use super::view::{Library, Operator, TakePage};
+use crate::freeable::Freeable;
 use crate::lock::Visitor;
 use crate::snapshot::{Snapshot, TakeSummary};
 
@@ -123,9 +124,15 @@ impl Pages {
     }
 
     /// `/takes/{take}`
-    pub(super) fn take(&self, visitor: &Visitor, snapshot: &Snapshot, take: &TakeSummary) -> Result<String, Refused> {
+    pub(super) fn take(
+        &self,
+        visitor: &Visitor,
+        snapshot: &Snapshot,
+        take: &TakeSummary,
+        freeable: &[Freeable],
+    ) -> Result<String, Refused> {
         let head = Head { title: take.take.as_str(), here: Here::Takes, version: snapshot.version, visitor };
-        self.render("take", &head, TakePage::of(take, snapshot))
+        self.render("take", &head, TakePage::of(take, snapshot, freeable))
     }
 
     /// `/login`, and whatever a stranger asks for.

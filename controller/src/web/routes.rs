@@ -11,7 +11,7 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, command, discard, live, login, media, metrics, tar};
+use super::{Site, api, archive, command, custody, live, login, media, metrics};
 use crate::lock::Visitor;
 use crate::snapshot::TakeSummary;
 
@@ -76,17 +76,26 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
         [""] => html(site.pages.operator(visitor, &snapshot, now)?),
         ["login"] => html(site.pages.login("/", "")?),
         ["takes"] => html(site.pages.takes(visitor, &snapshot)?),
-        ["takes", take] => html(site.pages.take(visitor, &snapshot, known(&snapshot.takes, take)?)?),
+        ["takes", take] => {
+            let take = known(&snapshot.takes, take)?;
+            let freeable = custody::look(site, vec![take.clone()]).await;
+            html(site.pages.take(visitor, &snapshot, take, &freeable)?)
+        }
         ["live"] => Ok(live::view(site)),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
         ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
         ["api", "events"] => Ok(live::events(site)),
-        ["api", "start" | "stop" | "mark" | "download"] | ["api", "takes", _, "delete"] => Err(Refused::method("POST")),
+        ["api", "cleanup"] => Ok(custody::cleanup(site, &snapshot, None).await),
+        ["api", "takes", take, "cleanup"] => {
+            Ok(custody::cleanup(site, &snapshot, Some(known(&snapshot.takes, take)?)).await)
+        }
+        ["api", "start" | "stop" | "mark" | "download"] => Err(Refused::method("POST")),
+        ["api", rest @ ..] if custody::is_post(rest) => Err(Refused::method("POST")),
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
         ["media", file] => {
-            let name = tar::wanted(file).ok_or_else(nothing_there)?;
-            tar::send(&site.door.downloads, known(&snapshot.takes, name.as_str())?).await
+            let name = archive::wanted(file).ok_or_else(nothing_there)?;
+            archive::send(&site.door.downloads, known(&snapshot.takes, name.as_str())?, file).await
         }
         ["healthz"] => Ok(text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")),
         ["metrics"] => Ok(text(StatusCode::OK, metrics::TYPE, metrics::text(&snapshot, now, site.figures()))),
@@ -102,13 +111,14 @@ async fn post<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
-    if let ["api", "takes", take, "delete"] = segments.as_slice() {
-        let snapshot = Arc::clone(&site.door.snapshot.borrow());
-        return discard::discard(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await;
+    if let ["api", rest @ ..] = segments.as_slice()
+        && custody::is_post(rest)
+    {
+        return custody::post(site, rest, headers, body).await;
     }
     match path.strip_prefix("/api/") {
         Some(word @ ("start" | "stop" | "mark" | "download")) => command::obey(site, word, headers, body).await,
-        Some("state" | "takes" | "events") => Err(Refused::method("GET")),
+        Some("state" | "takes" | "events" | "cleanup") => Err(Refused::method("GET")),
         _ => Err(nothing_there()),
     }
 }
@@ -122,7 +132,7 @@ fn nothing_there() -> Refused {
 }
 
 /// A take of the library by its name as it stands in the address.
-fn known<'a>(takes: &'a [TakeSummary], name: &str) -> Result<&'a TakeSummary, Refused> {
+pub(super) fn known<'a>(takes: &'a [TakeSummary], name: &str) -> Result<&'a TakeSummary, Refused> {
     use syncslate_shared::command::{ErrorCode, Refusal};
     let name = TakeName::new(name).map_err(Refusal::from)?;
     takes.iter().find(|take| take.take == name).ok_or_else(|| {

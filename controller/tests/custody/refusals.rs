@@ -89,7 +89,8 @@ async fn footage_is_deleted_on_nodes_when_it_is_proven_and_only_then() {
     rig.expect_download("A").await;
     let (ok, out, _) = rig.run(&["cleanup"]).await;
     assert!(
-        ok && out.contains("A  127.0.0.101  2 proven files  400.0 kB") && out.contains("800.0 kB could be freed"),
+        ok && out.contains("A_20251023_140210  127.0.0.101  5 files  400.6 kB")
+            && out.contains("801.2 kB can be freed"),
         "{out}"
     );
     let victim = fs::read_dir(videos(&rig.root, 2))

@@ -8,7 +8,7 @@ use crate::client::{Answer, Site};
 use crate::stage::{T0, armed, id};
 
 /// Posts and answers like a controller would, with `outcome` unless the command cannot be read.
-async fn answered(word: &str, body: &str, outcome: Result<(), Refusal>) -> (Answer, Result<Wish, Refusal>) {
+pub(crate) async fn answered(word: &str, body: &str, outcome: Result<(), Refusal>) -> (Answer, Result<Wish, Refusal>) {
     let mut site = Site::open(armed(2)).await;
     let mut requests = std::mem::replace(&mut site.stage.requests, tokio::sync::mpsc::channel(1).1);
     let controller = async {
@@ -36,7 +36,7 @@ async fn a_command_goes_the_way_of_all_commands_and_its_answer_comes_back() {
     let (_, wish) = answered("mark", "{\"note\":\"<script>\"}", Ok(())).await;
     assert_eq!(wish, Ok(Wish::Mark { at: None, note: "<script>".into() }));
     let (_, wish) = answered("download", "{}", Ok(())).await;
-    assert_eq!(wish, Ok(Wish::Download { take: None, nodes: None, delete_after_verify: false }));
+    assert_eq!(wish, Ok(Wish::Download { take: None, nodes: None, stamp: None, delete_after_verify: false }));
 }
 
 #[tokio::test]

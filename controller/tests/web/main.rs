@@ -1,8 +1,10 @@
 //! The web door over real HTTP, on fabricated snapshots.
 #![allow(clippy::unwrap_used, clippy::panic, dead_code, reason = "tests")]
 
+mod archives;
 mod client;
 mod commands;
+mod custody;
 mod login;
 mod media;
 mod pages;

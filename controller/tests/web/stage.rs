@@ -159,12 +159,12 @@ pub(crate) fn on_disk(name: &str, t0: Wall, count: u8) -> TakeSummary {
 /// A download with one node of each state.
 pub(crate) fn download(name: &str) -> Download {
     let part = |state, bytes, error: Option<&str>| NodeDownload {
-        state,
-        files: 6,
         bytes,
-        total_bytes: 187_000_000,
         verified: 2,
         error: error.map(str::to_owned),
+        rate_bytes_s: (state == DownloadState::Running).then_some(11_600_000),
+        left_s: (state == DownloadState::Running).then_some(10),
+        ..NodeDownload::new(state, 6, 187_000_000)
     };
     let nodes = [
         (ip(1), part(DownloadState::Running, 71_000_000, None)),
@@ -172,7 +172,13 @@ pub(crate) fn download(name: &str) -> Download {
         (ip(3), part(DownloadState::Failed, 12_000_000, Some("rsync ended with exit status 12: connection reset"))),
         (ip(4), part(DownloadState::Queued, 0, None)),
     ];
-    Download { take: TakeName::new(name).unwrap(), state: DownloadState::Running, nodes: nodes.into() }
+    Download {
+        take: TakeName::new(name).unwrap(),
+        state: DownloadState::Running,
+        nodes: nodes.into(),
+        rate_bytes_s: Some(11_600_000),
+        left_s: Some(26),
+    }
 }
 
 /// The other side of a door.

@@ -1,9 +1,13 @@
 //! The takes on disk: the list, and one take with its files. Pure.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use syncslate_shared::files::{Base, Kind};
 
+use super::copies::{Copies, copies};
 use super::{node_name, words};
+use crate::freeable::Freeable;
 use crate::ledger::Custody;
 use crate::snapshot::{FileEntry, NodeFiles, Snapshot, TakeSummary};
 
@@ -33,8 +37,12 @@ pub(in crate::web) struct TakePage {
     line: TakeLine,
     /// Said when the name was used more than once.
     again: Option<String>,
-    /// What can be deleted on the cameras, as it is proven here; `None` when nothing is.
-    freeable: Option<String>,
+    /// Said when it was renamed here.
+    recorded: Option<String>,
+    /// What can be deleted on the cameras, and what stays.
+    copies: Vec<Copies>,
+    /// The name under which it can be asked for: cameras know it by no other.
+    asked: String,
     cameras: Vec<Camera>,
 }
 
@@ -91,30 +99,23 @@ impl TakeLine {
 }
 
 impl TakePage {
-    pub(in crate::web) fn of(take: &TakeSummary, snapshot: &Snapshot) -> Self {
+    pub(in crate::web) fn of(take: &TakeSummary, snapshot: &Snapshot, freeable: &[Freeable]) -> Self {
+        let names: BTreeSet<_> = take.ids.iter().map(|id| id.name.to_string()).collect();
+        let other: Vec<_> = names.iter().filter(|name| name.as_str() != take.take.as_str()).cloned().collect();
         let again = take.ids.len() > 1;
         Self {
             line: TakeLine::of(take, snapshot),
             again: again.then(|| {
                 format!("This name was used {} times; the stamp in the file names tells them apart.", take.ids.len())
             }),
-            freeable: freeable(take),
+            recorded: (!other.is_empty()).then(|| {
+                format!("Renamed here: recorded as {}, and its files are still called so.", other.join(" and "))
+            }),
+            copies: copies(freeable, snapshot),
+            asked: take.ids.first().map_or_else(|| take.take.to_string(), |id| id.name.to_string()),
             cameras: take.nodes.iter().map(|node| camera(take, node, snapshot)).collect(),
         }
     }
-}
-
-/// The bytes of the cameras whose copies may go: all of a camera's footage is proven, and not deleted yet.
-fn freeable(take: &TakeSummary) -> Option<String> {
-    let footage = |file: &&FileEntry| matches!(Base::parse(&file.name), Some((_, Kind::Segment(_))));
-    let proven = |node: &&NodeFiles| {
-        let mut footage = node.files.iter().filter(footage).peekable();
-        footage.peek().is_some() && footage.all(|file| file.custody == Some(Custody::Verified))
-    };
-    let nodes: Vec<_> = take.nodes.iter().filter(proven).collect();
-    let bytes = nodes.iter().flat_map(|node| &node.files).map(|file| file.bytes).sum();
-    let cameras = words::count(nodes.len() as u64, "camera", "cameras");
-    (!nodes.is_empty()).then(|| format!("Delete {} on {cameras}", words::bytes(bytes)))
 }
 
 fn length(ms: u64) -> String {

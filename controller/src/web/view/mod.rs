@@ -4,6 +4,8 @@
 //! The page is rendered from [`Operator`], and the same fields go to the open page as they change, so a script never
 //! has to know what a state means: it puts texts where they belong.
 
+mod copies;
+mod downloads;
 mod library;
 mod slate;
 mod tile;
@@ -13,9 +15,9 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use syncslate_shared::protocol::{Download, DownloadState, NodeDownload};
 use syncslate_shared::time::Wall;
 
+use self::downloads::DownloadLine;
 use self::library::TakeLine;
 pub(super) use self::library::{Library, TakePage};
 use self::slate::Slate;
@@ -63,26 +65,6 @@ struct MarkLine {
     note: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct DownloadLine {
-    key: String,
-    take: String,
-    kind: &'static str,
-    word: &'static str,
-    parts: Vec<PartLine>,
-}
-
-/// One node's part of a download.
-#[derive(Clone, Debug, Serialize)]
-struct PartLine {
-    key: Ipv4Addr,
-    name: String,
-    kind: &'static str,
-    percent: u8,
-    text: String,
-    error: Option<String>,
-}
-
 impl Operator {
     /// The page as of `now`.
     pub(super) fn of(snapshot: &Snapshot, now: Wall) -> Self {
@@ -123,7 +105,7 @@ impl Lists {
             notices,
             marks_of,
             marks: marks(snapshot),
-            downloads: snapshot.downloads.iter().take(RECENT).map(|d| download(d, snapshot)).collect(),
+            downloads: snapshot.downloads.iter().take(RECENT).map(|d| DownloadLine::of(d, snapshot)).collect(),
             takes: snapshot.takes.iter().take(RECENT).map(|take| TakeLine::of(take, snapshot)).collect(),
             version: snapshot.version,
         }
@@ -140,49 +122,6 @@ fn marks(snapshot: &Snapshot) -> Vec<MarkLine> {
         note: mark.note.clone(),
     };
     snapshot.marks.marks.iter().rev().map(line).collect()
-}
-
-fn download(download: &Download, snapshot: &Snapshot) -> DownloadLine {
-    let name = download.take.to_string();
-    let (kind, word) = download_words(download.state);
-    let part = |(ip, part): (&Ipv4Addr, &NodeDownload)| PartLine {
-        key: *ip,
-        name: node_name(snapshot, *ip),
-        kind: download_words(part.state).0,
-        percent: percent(part),
-        text: part_text(part),
-        error: part.error.clone(),
-    };
-    DownloadLine { key: name.clone(), take: name, kind, word, parts: download.nodes.iter().map(part).collect() }
-}
-
-fn download_words(state: DownloadState) -> (&'static str, &'static str) {
-    match state {
-        DownloadState::Queued => ("queued", "waiting"),
-        DownloadState::Running => ("running", "copying"),
-        DownloadState::Done => ("done", "all here"),
-        DownloadState::Failed => ("failed", "not complete"),
-    }
-}
-
-fn percent(part: &NodeDownload) -> u8 {
-    let whole = match (part.state, part.total_bytes) {
-        (DownloadState::Done, _) => 100,
-        (_, 0) => 0,
-        // Never 100 before it is done.
-        (_, total) => (u128::from(part.bytes) * 100 / u128::from(total)).min(99),
-    };
-    u8::try_from(whole).unwrap_or(0)
-}
-
-fn part_text(part: &NodeDownload) -> String {
-    let files = words::count(part.files, "file", "files");
-    match part.state {
-        DownloadState::Queued => "waiting".into(),
-        DownloadState::Running => format!("{} of {}", words::bytes(part.bytes), words::bytes(part.total_bytes)),
-        DownloadState::Done => format!("{files}, {} verified, {}", part.verified, words::bytes(part.bytes)),
-        DownloadState::Failed => format!("{} of {} arrived", words::bytes(part.bytes), words::bytes(part.total_bytes)),
-    }
 }
 
 /// What people call a node; its address when it never said its name.

@@ -3,7 +3,7 @@
 # make bench: what it costs      make fuzz: every parser, a minute each
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver
 CLIENTS = $(CURDIR)/.cache/clients
 FUZZ_SECONDS ?= 60
 

@@ -76,7 +76,7 @@ impl Rig {
     /// A controller that is set up like this.
     pub fn set_up(mut setup: Setup) -> Self {
         let folder = TempDir::new().unwrap();
-        let (controller, mqtt, http) = start_controller(folder.path(), &setup, setup.listen);
+        let (controller, mqtt, http) = start_controller(folder.path(), &setup, setup.listen, 0);
         if setup.tls == Some(0) {
             setup.tls = Some(port_after(&controller, "MQTT over TLS at "));
         }
@@ -242,11 +242,16 @@ impl Rig {
         }
     }
 
-    /// Starts the controller again at the same ports.
+    /// Starts the controller again, with the same port for the broker and any for the page.
     pub fn restart_controller(&mut self) {
+        self.restart_controller_at(0);
+    }
+
+    /// Starts the controller again, with the same port for the broker and this one for the page.
+    pub fn restart_controller_at(&mut self, http: u16) {
         let mqtt = format!("127.0.0.1:{}", self.mqtt);
         let listen = self.setup.listen.is_some().then_some(mqtt.as_str());
-        let (controller, _, http) = start_controller(self.folder.path(), &self.setup, listen);
+        let (controller, _, http) = start_controller(self.folder.path(), &self.setup, listen, http);
         self.controller = Some(controller);
         self.http = http;
         self.ear = hear(self.mqtt, &self.setup.clients);
@@ -289,11 +294,11 @@ fn hear(port: u16, args: &[String]) -> Ear {
     ear
 }
 
-fn start_controller(folder: &Path, setup: &Setup, listen: Option<&str>) -> (Process, u16, u16) {
+fn start_controller(folder: &Path, setup: &Setup, listen: Option<&str>, http: u16) -> (Process, u16, u16) {
     let settings = folder.join("controller.toml");
     std::fs::write(&settings, &setup.settings).unwrap();
     let mut program = command(ours("syncslate-controller"));
-    program.args(["--http", "127.0.0.1:0", "--segment-s", "5"]).arg("--config").arg(settings);
+    program.args(["--http", &format!("127.0.0.1:{http}"), "--segment-s", "5"]).arg("--config").arg(settings);
     if let Some(listen) = listen {
         program.args(["--mqtt", listen]);
     }

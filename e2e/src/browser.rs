@@ -1,0 +1,139 @@
+//! A browser without a screen: Chromium, driven as WebDriver says, by a keyboard, a mouse or a finger.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::process::{Process, command, wait_for};
+
+/// A browser with one window.
+#[derive(Debug)]
+pub struct Browser {
+    runtime: Runtime,
+    client: Option<Client>,
+    _driver: Process,
+}
+
+impl Browser {
+    /// On a desk: 1280 by 800 pixels, a keyboard and a mouse.
+    pub fn desktop() -> Self {
+        Self::with(&json!({"args": ["--window-size=1280,800"]}))
+    }
+
+    /// In a hand: 360 by 740 pixels and a finger.
+    pub fn phone() -> Self {
+        Self::with(&json!({"mobileEmulation": {
+            "deviceMetrics": {"width": 360, "height": 740, "pixelRatio": 2.0, "touch": true, "mobile": true},
+        }}))
+    }
+
+    fn with(options: &Value) -> Self {
+        let mut program = command("chromedriver");
+        program.arg("--port=0");
+        let driver = Process::start(program);
+        let port: u16 = driver.out.wait("chromedriver", |line| {
+            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+        });
+        let mut options = options.clone();
+        let mut args = options["args"].as_array().cloned().unwrap_or_default();
+        // A test machine runs as root and has little shared memory.
+        args.extend(["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"].map(Value::from));
+        options["args"] = Value::from(args);
+        let wanted =
+            json!({"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let Value::Object(wanted) = wanted else { unreachable!("it is one") };
+        let at = format!("http://127.0.0.1:{port}");
+        let client = runtime
+            .block_on(async { ClientBuilder::new(HttpConnector::new()).capabilities(wanted).connect(&at).await });
+        Self { runtime, client: Some(client.unwrap()), _driver: driver }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.as_ref().unwrap()
+    }
+
+    /// Goes to `path` of the page at this port.
+    pub fn open(&self, port: u16, path: &str) {
+        self.runtime.block_on(self.client().goto(&format!("http://127.0.0.1:{port}{path}"))).unwrap();
+    }
+
+    /// Runs a script; its `return` is given.
+    pub fn run(&self, script: &str) -> Value {
+        self.runtime.block_on(self.client().execute(script, Vec::new())).unwrap()
+    }
+
+    /// The text that is seen of an element; empty when there is none.
+    pub fn text(&self, css: &str) -> String {
+        let script = format!("return document.querySelector({})?.innerText ?? ''", json!(css));
+        self.run(&script).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the text of an element holds `words`.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub fn see(&self, css: &str, words: &str) {
+        wait_for(&format!("`{words}` in {css}; there is `{}`", self.text(css)), || self.text(css).contains(words));
+    }
+
+    /// Presses an element: with a finger on a phone. Scrolls to it before, as its user would.
+    pub fn press(&self, css: &str) {
+        self.runtime.block_on(async {
+            let element = self.client().wait().for_element(Locator::Css(css)).await.unwrap();
+            element.click().await.unwrap();
+        });
+    }
+
+    /// Types into a field, in the place of what stands there.
+    pub fn fill(&self, css: &str, text: &str) {
+        self.runtime.block_on(async {
+            let element = self.client().wait().for_element(Locator::Css(css)).await.unwrap();
+            element.clear().await.unwrap();
+            element.send_keys(text).await.unwrap();
+        });
+    }
+
+    /// Presses a key, wherever the focus is.
+    pub fn key(&self, key: char) {
+        let keys =
+            KeyActions::new("keys".into()).then(KeyAction::Down { value: key }).then(KeyAction::Up { value: key });
+        self.runtime.block_on(self.client().perform_actions(keys)).unwrap();
+    }
+
+    /// The key that leaves a field.
+    pub fn escape(&self) {
+        self.key(char::from(Key::Escape));
+    }
+
+    /// The key that presses what has the focus.
+    pub fn enter(&self) {
+        self.key(char::from(Key::Enter));
+    }
+
+    /// Waits, because the page itself counts the time between two presses.
+    pub fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    /// Keeps a picture of the window.
+    pub fn picture(&self, file: &Path) {
+        let png = self.runtime.block_on(self.client().screenshot()).unwrap();
+        std::fs::write(file, png).unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Without a goodbye the browser would live on without its driver.
+        if let Some(client) = self.client.take() {
+            let _ = self.runtime.block_on(client.close());
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The operator's page in a real browser, on a real controller with simulated cameras.
+
+#![allow(clippy::unwrap_used, reason = "a test ends with a panic that says why")]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use syncslate_broker::accounts::hash;
+use syncslate_e2e::browser::Browser;
+use syncslate_e2e::process::wait_for;
+use syncslate_e2e::rig::{Rig, Setup};
+use syncslate_shared::time::Wall;
+
+/// The page takes two presses closer together than 0.7 s for one.
+const TWO_PRESSES: Duration = Duration::from_millis(900);
+
+fn time(value: &Value) -> Wall {
+    Wall::parse(value.as_str().unwrap()).unwrap()
+}
+
+fn two() -> Rig {
+    Rig::new().node("phase_ms=5").node("phase_ms=19").up("armed")
+}
+
+/// Waits for the take to have ended, and expects all of it.
+fn expect_whole(rig: &Rig, name: &str) {
+    let idle = rig.ear.wait("the take to end", "take/current", |take| {
+        (take["state"] == "idle" && take["take"] == name).then(|| take.clone())
+    });
+    for i in 1..=2 {
+        rig.finished(i, &idle).expect_whole(time(&idle["t1"]));
+    }
+}
+
+#[test]
+fn a_shoot_with_the_keyboard_alone() {
+    let rig = two();
+    let browser = Browser::desktop();
+    browser.open(rig.http, "/");
+    browser.see(".word", "ARMED");
+    browser.fill("#take", "keys_01");
+    browser.escape();
+    browser.key('r');
+    browser.see("#start", "Press R again");
+    browser.pause(TWO_PRESSES);
+    browser.key('r');
+    browser.see(".word", "ROLLING");
+    browser.see(".caption", "keys_01");
+    rig.recorded(1, 60);
+    browser.pause(TWO_PRESSES);
+    browser.key('m');
+    browser.see("#answer", "Marked 00:00:");
+    browser.see(".marks", "00:00:");
+    rig.recorded(2, 100);
+    browser.key('r');
+    browser.pause(TWO_PRESSES);
+    browser.key('r');
+    browser.see("#answer", "Cut keys_01");
+    expect_whole(&rig, "keys_01");
+    // To the button that downloads, and what comes of it.
+    browser.run("document.getElementById('download').focus()");
+    browser.enter();
+    browser.see("[data-list=downloads]", "keys_01");
+    browser.see("[data-list=downloads] .state", "done");
+    browser.see("[data-list=takes]", "keys_01");
+}
+
+#[test]
+fn a_shoot_with_a_thumb_on_a_phone() {
+    let rig = two();
+    let browser = Browser::phone();
+    browser.open(rig.http, "/");
+    browser.see(".word", "ARMED");
+    let wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
+    assert_eq!(wide, json!(0), "nothing lies beside the screen");
+    browser.fill("#take", "thumb_01");
+    browser.press("#start");
+    browser.see(".word", "ROLLING");
+    rig.recorded(1, 60);
+    browser.pause(TWO_PRESSES);
+    browser.fill("#note", "he laughs");
+    browser.press("#mark");
+    browser.see(".marks", "he laughs");
+    rig.recorded(2, 100);
+    browser.press("#stop");
+    browser.see("#stop", "Press again to cut");
+    browser.pause(TWO_PRESSES);
+    browser.press("#stop");
+    browser.see("#answer", "Cut thumb_01");
+    expect_whole(&rig, "thumb_01");
+}
+
+#[test]
+fn two_browsers_see_the_same_and_a_node_that_dies() {
+    let mut rig = two();
+    let (one, other) = (Browser::desktop(), Browser::phone());
+    for browser in [&one, &other] {
+        browser.open(rig.http, "/");
+        browser.see(".word", "ARMED");
+    }
+    rig.roll("seen_by_two");
+    for browser in [&one, &other] {
+        browser.see(".word", "ROLLING");
+        browser.see(".caption", "seen_by_two");
+    }
+    rig.at(2).process.as_mut().unwrap().kill();
+    for browser in [&one, &other] {
+        // Trouble comes first.
+        browser.see(".tiles li:first-child", "not reachable in the middle of the take");
+    }
+    rig.start_node(2);
+    rig.recorded(2, 1);
+    rig.kill_controller();
+    one.see("#lost", "Connection lost");
+    let http = rig.http;
+    rig.restart_controller_at(http);
+    for browser in [&one, &other] {
+        wait_for("the page to be back", || browser.run("return document.getElementById('lost').hidden") == json!(true));
+        browser.see(".word", "ROLLING");
+    }
+    rig.cut();
+    other.see(".caption", "seen_by_two");
+}
+
+#[test]
+fn footage_is_fetched_renamed_freed_and_thrown_away() {
+    let rig = two();
+    rig.roll("kept_01");
+    rig.recorded(1, 60);
+    let idle = rig.cut();
+    for i in 1..=2 {
+        rig.finished(i, &idle);
+    }
+    let browser = Browser::desktop();
+    browser.open(rig.http, "/");
+    browser.press("#download");
+    browser.see("[data-list=downloads] .state", "done");
+    browser.press("[data-list=takes] a");
+    browser.see("h1", "kept_01");
+
+    // The cameras' copies of one camera: two presses.
+    let button = format!("button[data-cleanup][data-ip='{}']", rig.ips()[0]);
+    browser.press(&button);
+    browser.see(&button, "Press again");
+    browser.pause(TWO_PRESSES);
+    browser.press(&button);
+    let left = |i: usize| {
+        std::fs::read_dir(rig.videos(rig.ips()[i]))
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().ends_with(".h264"))
+            .count()
+    };
+    wait_for("the first camera's copies to be gone", || left(0) == 0);
+    assert!(left(1) > 0, "the other camera was not asked");
+
+    browser.open(rig.http, "/takes/kept_01");
+    browser.fill("#to", "../evil");
+    browser.press("#rename");
+    browser.see("#to-problem", "cannot hold");
+    browser.fill("#to", "best_01");
+    browser.press("#rename");
+    browser.see("#rename", "Press again");
+    browser.pause(TWO_PRESSES);
+    browser.press("#rename");
+    wait_for("the folder to have its new name", || rig.downloads().join("best_01").is_dir());
+    browser.see("main", "best_01");
+
+    wait_for("the page of the new name", || {
+        browser.open(rig.http, "/takes/best_01");
+        browser.text("h1") == "best_01"
+    });
+    browser.press("#discard");
+    browser.see("#discard", "Press again");
+    browser.pause(TWO_PRESSES);
+    browser.press("#discard");
+    browser.see("#told", "In the trash for a week");
+    wait_for("the folder to be gone", || !rig.downloads().join("best_01").exists());
+}
+
+#[test]
+fn with_accounts_the_page_wants_a_login() {
+    let [anna, otto] = ["anna's", "otto's"].map(|password| hash(password.as_bytes()).unwrap());
+    let settings = format!(
+        "[accounts.anna]\nrole = 'operator'\nhash = '{anna}'\n[accounts.otto]\nrole = 'viewer'\nhash = '{otto}'\n"
+    );
+    let clients = ["-u", "anna", "-P", "anna's"].map(str::to_owned).to_vec();
+    let mut rig = Rig::set_up(Setup { settings, clients, ..Setup::default() });
+    let browser = Browser::phone();
+    browser.open(rig.http, "/takes");
+    let log_in = |name: &str, password: &str| {
+        browser.fill("#name", name);
+        browser.fill("#password", password);
+        browser.press(".login button");
+    };
+    log_in("anna", "a guess");
+    browser.see(".login [role=alert]", "do not belong to an account");
+    log_in("anna", "anna's");
+    browser.see("h1", "Takes");
+    browser.open(rig.http, "/");
+    browser.see(".word", "STANDBY");
+    assert_eq!(browser.run("return document.cookie"), json!(""), "no script can read the session");
+    // A restart of the controller does not end the session.
+    rig.kill_controller();
+    browser.see("#lost", "Connection lost");
+    let http = rig.http;
+    rig.restart_controller_at(http);
+    wait_for("the page to be back", || browser.run("return document.getElementById('lost').hidden") == json!(true));
+    browser.press(".visitor button");
+    browser.see("h1", "Log in");
+    log_in("otto", "otto's");
+    browser.see(".word", "STANDBY");
+    assert_eq!(browser.run("return getComputedStyle(document.querySelector('.controls')).display"), json!("none"));
+    let answer = browser.run(
+        "return await fetch('/api/start', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'}).then((r) => r.status)",
+    );
+    assert_eq!(answer, json!(403));
+}

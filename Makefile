@@ -1,13 +1,15 @@
 # make demo: a controller and three simulated cameras at http://127.0.0.1:8080
 # make test: all tests      make lint: format, clippy, documentation
 # make bench: what it costs      make fuzz: every parser, a minute each
+# make soak: three nodes, an hour, a fault a minute, every frame accounted for
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs
 CLIENTS = $(CURDIR)/.cache/clients
 FUZZ_SECONDS ?= 60
+SOAK_MINUTES ?= 60
 
-.PHONY: demo test lint bench fuzz
+.PHONY: demo test lint bench soak fuzz
 
 demo:
 	@.ci/install $(DEMO_TOOLS)
@@ -30,6 +32,11 @@ bench:
 	@.ci/install $(TEST_TOOLS)
 	cargo build --release --locked --workspace --bins
 	target/release/bench-node
+
+soak:
+	@.ci/install $(TEST_TOOLS)
+	cargo build --release --locked --workspace --bins
+	target/release/soak $(SOAK_MINUTES)
 
 fuzz:
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \

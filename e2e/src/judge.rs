@@ -48,6 +48,11 @@ pub struct Hole {
 }
 
 impl Hole {
+    /// Whether single frames got lost while all parts ran: the machine was too busy.
+    pub fn is_drop(&self) -> bool {
+        matches!(self.cause.as_str(), "camera" | "encoder")
+    }
+
     /// Its length in seconds.
     pub fn length_s(&self) -> f64 {
         self.to.since_us(self.from) as f64 / 1e6
@@ -174,7 +179,7 @@ impl Footage {
             assert!(is_hole || joins, "{}: {gap:?} is no hole of {holes:?}", self.base);
         }
         let dropped: u64 = manifest.drops.iter().map(|drop| drop.frames).sum();
-        let single = holes.iter().filter(|hole| matches!(hole.cause.as_str(), "camera" | "encoder"));
+        let single = holes.iter().filter(|hole| hole.is_drop());
         assert_eq!(single.map(|hole| hole.missing).sum::<u64>(), dropped, "{}: {:?}", self.base, manifest.drops);
         holes
     }

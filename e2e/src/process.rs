@@ -85,6 +85,11 @@ pub fn ours(name: &str) -> PathBuf {
     program
 }
 
+/// Sends the process `pid` a signal.
+pub fn send(pid: u32, signal: Signal) {
+    let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal);
+}
+
 /// A process that runs.
 #[derive(Debug)]
 pub struct Process {
@@ -116,7 +121,18 @@ impl Process {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let _ = kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), signal);
+        send(self.id(), signal);
+    }
+
+    /// Its child whose program is `name`, by its process id.
+    pub fn child(&self, name: &str) -> Option<u32> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
+        let all: String = threads.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok()).collect();
+        let mut pids = all.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok());
+        pids.find(|pid| {
+            let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            exe.file_name().is_some_and(|file| file == name)
+        })
     }
 
     /// Waits until it has ended; its exit code.

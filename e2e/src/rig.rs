@@ -56,6 +56,7 @@ pub struct RigNode {
     camera: String,
     picture: [&'static str; 3],
     settings: String,
+    envs: Vec<(String, String)>,
     /// Its program; `None` while it is off.
     pub process: Option<Process>,
     /// Its way to the broker.
@@ -93,15 +94,31 @@ impl Rig {
     /// Adds a node whose camera has these options; it is not started yet.
     pub fn node(mut self, options: &str) -> Self {
         let ip = address(self.nodes.len() + 1);
-        let (camera, cable) = (format!("test:{options}"), Cable::to(self.setup.tls.unwrap_or(self.mqtt)));
+        // Tests run on machines that are busy with others: such a camera waits rather than loses.
+        let (camera, cable) =
+            (format!("test:{options},patience_ms=8000"), Cable::to(self.setup.tls.unwrap_or(self.mqtt)));
         let picture = ["640", "360", "1M"];
-        self.nodes.push(RigNode { ip, camera, picture, settings: String::new(), process: None, cable });
+        self.nodes.push(RigNode {
+            ip,
+            camera,
+            picture,
+            settings: String::new(),
+            envs: Vec::new(),
+            process: None,
+            cable,
+        });
         self
     }
 
     /// Gives the last added node a settings file.
     pub fn with(mut self, settings: &str) -> Self {
         self.nodes.last_mut().unwrap().settings = settings.into();
+        self
+    }
+
+    /// Gives the last added node a variable of its environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.nodes.last_mut().unwrap().envs.push((name.into(), value.into()));
         self
     }
 
@@ -145,7 +162,7 @@ impl Rig {
         let [width, height, bitrate] = node.picture;
         program.args(["--camera", &node.camera, "--fps", "30"]);
         program.args(["--width", width, "--height", height, "--bitrate", bitrate]);
-        program.arg("--videos").arg(videos).arg("--config").arg(settings);
+        program.arg("--videos").arg(videos).arg("--config").arg(settings).envs(node.envs.clone());
         node.process = Some(Process::start(program));
     }
 

@@ -3,7 +3,6 @@
 
 #![expect(clippy::print_stdout, reason = "it prints its table")]
 
-use std::path::Path;
 use std::time::Duration;
 
 use syncslate_e2e::process::now;
@@ -26,23 +25,12 @@ fn read(pid: u32) -> Cost {
     Cost { ticks: number(11) + number(12), rss_kib: rss.and_then(|r| r.trim().parse().ok()).unwrap_or(0) }
 }
 
-/// The child of `parent` whose program is `name`.
-fn child(parent: u32, name: &str) -> Option<u32> {
-    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    let all = threads.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok()).collect::<String>();
-    let pids = (children + &all).split_whitespace().filter_map(|p| p.parse().ok()).collect::<Vec<u32>>();
-    pids.into_iter().find(|pid| {
-        let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-        Path::new(&exe).file_name().is_some_and(|f| f == name)
-    })
-}
-
 fn main() {
     let seconds: u64 = std::env::args().nth(1).and_then(|s| s.parse().ok()).unwrap_or(60);
     let mut rig = Rig::new().node("phase_ms=5").sized(["1280", "720", "8M"]).up("armed");
-    let agent = rig.at(1).process.as_ref().map_or(0, |p| p.id());
-    let (Some(ffmpeg), Some(camera)) = (child(agent, "ffmpeg"), child(agent, "syncslate-node")) else {
+    let Some(node) = &rig.at(1).process else { return };
+    let agent = node.id();
+    let (Some(ffmpeg), Some(camera)) = (node.child("ffmpeg"), node.child("syncslate-node")) else {
         println!("the node's children cannot be found in /proc");
         return;
     };

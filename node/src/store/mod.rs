@@ -236,7 +236,10 @@ impl Worker {
                 let _ = self.tell.send(StoreEvent::Opened { id, last });
                 Ok(())
             }
-            StoreCommand::Recover { rolling, ended } => recover::finish_others(&self.videos, rolling.as_ref(), &ended),
+            StoreCommand::Recover { rolling, ended } => {
+                let identity = lock(&self.identity).clone();
+                recover::finish_others(&self.videos, rolling.as_ref(), &ended, &identity)
+            }
             StoreCommand::Marks { id, marks } => match &mut self.take {
                 Some(take) if *take.id() == id => take.marks(marks),
                 _ => self.mark_closed(&id, marks),

@@ -53,7 +53,7 @@ impl OpenTake {
     /// Begins the files of a take, or goes on with those that are there.
     pub(super) fn open(videos: &Path, take: Take, identity: &Identity, syncer: Syncer) -> Result<Self, String> {
         let base = Base { id: take.id.clone(), ip: identity.ip };
-        let mut manifest = match recover::repair(videos, &base)? {
+        let mut manifest = match recover::repair(videos, &base, Some(blank(&take, identity)))? {
             Some(manifest) => manifest,
             None => blank(&take, identity),
         };
@@ -329,7 +329,8 @@ impl OpenTake {
     }
 }
 
-fn blank(take: &Take, identity: &Identity) -> Manifest {
+/// The manifest of a take of which nothing is kept yet.
+pub(super) fn blank(take: &Take, identity: &Identity) -> Manifest {
     Manifest {
         v: 1,
         take: take.id.name.clone(),
@@ -415,7 +416,8 @@ pub(super) fn replace(videos: &Path, name: &str, bytes: &[u8]) -> Result<(), Str
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(readable)?;
         file.persist(videos.join(name)).map_err(|e| e.error)?;
-        Ok(())
+        // Else a power cut could still take the new name back.
+        File::open(videos)?.sync_all()
     };
     run().map_err(|e: std::io::Error| format!("cannot write {}: {e}", videos.join(name).display()))
 }

@@ -10,12 +10,22 @@ use syncslate_shared::protocol::Take;
 use syncslate_shared::take::TakeId;
 use syncslate_shared::time::Wall;
 
-use super::open::{read_manifest, replace, write_manifest, write_markers};
-use super::{place, segment::digest_file};
+use super::open::{blank, read_manifest, replace, write_manifest, write_markers};
+use super::{Identity, place, segment::digest_file};
 
-/// Makes footage, frame table, digests and manifest of a take agree. `None` when nothing of it is there.
-pub(super) fn repair(videos: &Path, base: &Base) -> Result<Option<Manifest>, String> {
-    let Some(mut manifest) = read_manifest(videos, base)? else { return Ok(None) };
+/// Makes footage, frame table, digests and manifest of a take agree. `None` when nothing of it is there. A manifest that
+/// a power cut left empty or did not leave at all is made anew from `blank`, where that is known.
+pub(super) fn repair(videos: &Path, base: &Base, blank: Option<Manifest>) -> Result<Option<Manifest>, String> {
+    let found = match (read_manifest(videos, base), blank) {
+        (Ok(None), blank) => blank.filter(|_| videos.join(base.file(Kind::Frames)).exists()),
+        (Err(e), Some(blank)) => {
+            tracing::error!("{e}: it is made anew from the frame table");
+            set_aside(&videos.join(base.file(Kind::Manifest)), "json.damaged");
+            Some(blank)
+        }
+        (found, _) => found?,
+    };
+    let Some(mut manifest) = found else { return Ok(None) };
     let rows = read_rows(videos, base);
     let digests_path = videos.join(base.file(Kind::Digests));
     let digests = parse_digests(&std::fs::read_to_string(digests_path).unwrap_or_default());
@@ -30,7 +40,7 @@ pub(super) fn repair(videos: &Path, base: &Base) -> Result<Option<Manifest>, Str
         let bytes = kept.last().map_or(0, |row| row.offset + row.bytes);
         if kept.is_empty() {
             if length > 0 {
-                set_aside(&path);
+                set_aside(&path, "h264.torn");
             }
             continue;
         }
@@ -66,31 +76,38 @@ pub(super) fn repair(videos: &Path, base: &Base) -> Result<Option<Manifest>, Str
 ///
 /// # Errors
 /// What could not be written. A take whose files cannot be understood is told and passed over: trying again would not help.
-pub(super) fn finish_others(videos: &Path, rolling: Option<&TakeId>, ended: &[Take]) -> Result<(), String> {
+pub(super) fn finish_others(
+    videos: &Path,
+    rolling: Option<&TakeId>,
+    ended: &[Take],
+    identity: &Identity,
+) -> Result<(), String> {
     let shown = videos.display();
     let entries = std::fs::read_dir(videos).map_err(|e| format!("cannot read the videos folder {shown}: {e}"))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(Base::parse));
+    let open = names.filter(|(base, kind)| matches!(kind, Kind::Manifest | Kind::Frames) && rolling != Some(&base.id));
+    let mut bases: Vec<Base> = open.map(|(base, _)| base).collect();
+    bases.sort();
+    bases.dedup();
     let mut outcome = Ok(());
-    for entry in entries.flatten() {
-        let Some((base, Kind::Manifest)) = entry.file_name().to_str().and_then(Base::parse) else { continue };
-        if rolling == Some(&base.id) {
-            continue;
-        }
+    for base in bases {
+        let take = ended.iter().find(|take| take.id == base.id);
+        let blank = take.map(|take| blank(take, identity));
         match read_manifest(videos, &base) {
-            Ok(manifest) if manifest.as_ref().is_none_or(|m| m.finished) => {}
-            Ok(_) => {
-                let t1 = ended.iter().find(|t| t.id == base.id).and_then(|t| t.t1);
-                if let Err(e) = finish_one(videos, &base, t1) {
+            Ok(Some(manifest)) if manifest.finished => {}
+            Err(e) if take.is_none() => tracing::error!("the take {} could not be finished: {e}", base.id),
+            _ => {
+                if let Err(e) = finish_one(videos, &base, take.and_then(|take| take.t1), blank) {
                     outcome = Err(format!("the take {} could not be finished: {e}", base.id));
                 }
             }
-            Err(e) => tracing::error!("the take {} could not be finished: {e}", base.id),
         }
     }
     outcome
 }
 
-fn finish_one(videos: &Path, base: &Base, t1: Option<Wall>) -> Result<(), String> {
-    let Some(mut manifest) = repair(videos, base)? else { return Ok(()) };
+fn finish_one(videos: &Path, base: &Base, t1: Option<Wall>, blank: Option<Manifest>) -> Result<(), String> {
+    let Some(mut manifest) = repair(videos, base, blank)? else { return Ok(()) };
     if let Some(t1) = t1 {
         cut_back(videos, base, &mut manifest, t1)?;
         let last = read_rows(videos, base).last().map(|row| row.time);
@@ -209,19 +226,15 @@ fn set_aside_unknown(videos: &Path, base: &Base, manifest: &Manifest) {
             && found == *base
             && !manifest.segments.iter().any(|s| s.index == index)
         {
-            set_aside(&entry.path());
+            set_aside(&entry.path(), "h264.torn");
         }
     }
 }
 
-fn set_aside(path: &Path) {
-    let aside = path.with_extension("h264.torn");
+fn set_aside(path: &Path, as_what: &str) {
+    let aside = path.with_extension(as_what);
     match std::fs::rename(path, &aside) {
-        Ok(()) => tracing::warn!(
-            "{} cannot be told apart into frames and is set aside as {}",
-            path.display(),
-            aside.display()
-        ),
+        Ok(()) => tracing::warn!("{} cannot be understood and is set aside as {}", path.display(), aside.display()),
         Err(e) => tracing::warn!("{} cannot be set aside: {e}", path.display()),
     }
 }

@@ -296,3 +296,33 @@ fn a_node_that_was_off_when_the_take_ended_says_so() {
     let [gap] = &disk.manifest().gaps[..] else { panic!("{:?}", disk.manifest().gaps) };
     assert_eq!((gap.from, gap.to, gap.cause.as_str()), (at(59), at(90), "node_restarted"));
 }
+
+#[test]
+fn a_manifest_that_a_power_cut_left_empty_or_not_at_all_is_made_anew() {
+    for left in [Some(""), None] {
+        for ended in [false, true] {
+            let mut disk = Disk::new();
+            disk.opened();
+            disk.keep(0..60);
+            let disk = disk.closed();
+            match left {
+                Some(text) => std::fs::write(disk.path(Kind::Manifest), text).unwrap(),
+                None => std::fs::remove_file(disk.path(Kind::Manifest)).unwrap(),
+            }
+            let (store, events) = open(disk.folder.path());
+            let mut disk = Disk { store: Some(store), events, ..disk };
+            if ended {
+                let take = Take { t1: Some(at(60)), ..take() };
+                disk.submit(StoreCommand::Recover { rolling: None, ended: vec![take] });
+            } else {
+                assert_eq!(disk.opened(), Some(at(59)));
+                disk.keep(75..90).submit(finish(at(90)));
+            }
+            let disk = disk.closed();
+            assert_eq!(disk.expect_sound().len(), if ended { 60 } else { 75 }, "{left:?}");
+            assert!(disk.manifest().finished);
+            let aside = disk.path(Kind::Manifest).with_extension("json.damaged").exists();
+            assert_eq!(aside, left.is_some());
+        }
+    }
+}

@@ -19,6 +19,9 @@ pub struct Options {
     pub gap_at_s: f64,
     /// `gap_s`: for so long; 0, the default, for never.
     pub gap_s: f64,
+    /// `patience_ms`: a frame that is later than this is dropped, 100 to 60000; a real driver's buffers would long have
+    /// run over. More of it lets a machine that is busy with other things lose no frame.
+    pub patience_ms: f64,
     /// `frames`: after so many exposures it ends; 0, the default, for never.
     pub frames: u64,
 }
@@ -34,6 +37,7 @@ impl Default for Options {
             drop: Vec::new(),
             gap_at_s: 0.0,
             gap_s: 0.0,
+            patience_ms: 1000.0,
             frames: 0,
         }
     }
@@ -55,11 +59,12 @@ impl FromStr for Options {
                 "drop" => options.drop = value.split('+').map(|n| count(key, n)).collect::<Result<_, _>>()?,
                 "gap_at_s" => options.gap_at_s = number(key, value, 0.0, 86_400.0)?,
                 "gap_s" => options.gap_s = number(key, value, 0.0, 86_400.0)?,
+                "patience_ms" => options.patience_ms = number(key, value, 100.0, 60_000.0)?,
                 "frames" => options.frames = count(key, value)?,
                 _ => {
                     return Err(format!(
                         "the test camera knows no option `{}`: phase_ms, ppm, latency_ms, start_ms, drop, gap_at_s, \
-                         gap_s and frames are known",
+                         gap_s, patience_ms and frames are known",
                         key.escape_debug()
                     ));
                 }
@@ -87,7 +92,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         assert_eq!("".parse(), Ok(Options::default()));
-        let all = "phase_ms=22.5,ppm=-80,latency_ms=0,start_ms=900,drop=7+11+13,gap_at_s=3,gap_s=0.4,frames=600";
+        let all = "phase_ms=22.5,ppm=-80,latency_ms=0,start_ms=900,drop=7+11+13,gap_at_s=3,gap_s=0.4,patience_ms=900,frames=600";
         let expected = Options {
             phase_ms: 22.5,
             ppm: -80.0,
@@ -96,6 +101,7 @@ mod tests {
             drop: vec![7, 11, 13],
             gap_at_s: 3.0,
             gap_s: 0.4,
+            patience_ms: 900.0,
             frames: 600,
         };
         assert_eq!(all.parse(), Ok(expected));
@@ -114,7 +120,7 @@ mod tests {
             (
                 "phase-ms=3",
                 "the test camera knows no option `phase-ms`: phase_ms, ppm, latency_ms, start_ms, drop, gap_at_s, \
-                 gap_s and frames are known",
+                 gap_s, patience_ms and frames are known",
             ),
         ] {
             assert_eq!(text.parse::<Options>(), Err(message.to_owned()), "{text}");

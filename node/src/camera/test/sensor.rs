@@ -15,8 +15,6 @@ use crate::ivf::FileHeader;
 use crate::picture::draw::Painter;
 
 const SECOND_NS: i128 = 1_000_000_000;
-/// A frame that is this late is dropped: a real driver's buffers would long have run over.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the sensor asks of the clocks.
 pub trait SensorClocks {
@@ -69,11 +67,12 @@ fn deliver(
     clocks: &impl SensorClocks,
 ) -> std::io::Result<()> {
     out.write_all(&header.bytes())?;
+    let patience = Duration::from_secs_f64(options.patience_ms / 1000.0);
     for counter in (0..u32::MAX).take_while(|&n| options.frames == 0 || u64::from(n) < options.frames) {
         let exposure_ns = schedule.exposure_ns(counter);
         let exposed = mono_after(exposure_ns);
         let due = Mono::from_micros(exposed.micros() + (options.latency_ms * 1000.0) as i64);
-        if clocks.mono().since(due) > PATIENCE || schedule.is_lost(options, counter) {
+        if clocks.mono().since(due) > patience || schedule.is_lost(options, counter) {
             continue;
         }
         clocks.wait_until(exposed);

@@ -73,6 +73,11 @@ impl Rig {
         Self::set_up(Setup::default())
     }
 
+    /// A controller alone with these settings.
+    pub fn with_settings(settings: &str) -> Self {
+        Self::set_up(Setup { settings: settings.into(), ..Setup::default() })
+    }
+
     /// A controller that is set up like this.
     pub fn set_up(mut setup: Setup) -> Self {
         let folder = TempDir::new().unwrap();

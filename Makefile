@@ -3,7 +3,7 @@
 # make bench: what it costs      make fuzz: every parser, a minute each
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl unzip=unzip rrsync=rsync
 CLIENTS = $(CURDIR)/.cache/clients
 FUZZ_SECONDS ?= 60
 
@@ -30,6 +30,7 @@ bench:
 	@.ci/install $(TEST_TOOLS)
 	cargo build --release --locked --workspace --bins
 	target/release/bench-node
+	target/release/bench-custody
 
 fuzz:
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \

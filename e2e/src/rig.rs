@@ -303,7 +303,9 @@ fn start_controller(folder: &Path, setup: &Setup, listen: Option<&str>) -> (Proc
         program.args(["--mqtt", listen]);
     }
     program.arg("--downloads").arg(folder.join("video_downloads")).arg("--state").arg(folder.join("state"));
-    program.arg("--source").arg(folder.join("nodes").join("{ip}/"));
+    if !setup.settings.contains("source = ") {
+        program.arg("--source").arg(folder.join("nodes").join("{ip}/"));
+    }
     let process = Process::start(program);
     let (http, mqtt) = (port_after(&process, "the page is at http://"), port_after(&process, "MQTT at "));
     (process, mqtt, http)

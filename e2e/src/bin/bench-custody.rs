@@ -195,20 +195,26 @@ impl Way {
             "local" => Self { source: format!("{shown}/nodes/{{ip}}/"), ssh: Vec::new(), server: None },
             "daemon" => Self::daemon(root),
             "ssh" => Self::ssh(root),
-            other => panic!("`{other}` is no way: local, daemon and ssh are"),
+            other => {
+                println!("`{other}` is no way: local, daemon and ssh are");
+                std::process::exit(2)
+            }
         }
     }
 
     fn daemon(root: &Path) -> Self {
         let port = free_port();
         let root_user = if rustix::process::getuid().is_root() { "uid = 0\ngid = 0\n" } else { "" };
-        let text = format!("use chroot = no\n[videos]\npath = {}/nodes\nread only = yes\n{root_user}", root.display());
+        // A module for each node: rsync 3.5's daemon does not find files that are named below a folder of a module.
+        let module = |n| format!("[{0}]\npath = {1}/nodes/{0}\nread only = yes\n", ip(n), root.display());
+        let modules: String = (1..=NODES).map(module).collect();
+        let text = format!("use chroot = no\n{root_user}{modules}");
         fs::write(root.join("rsyncd.conf"), text).unwrap();
         let mut program = command("rsync");
         program.args(["--daemon", "--no-detach", "--address=127.0.0.1", &format!("--port={port}")]);
         program.arg(format!("--config={}", root.join("rsyncd.conf").display()));
         let server = Some(serve(program, port));
-        Self { source: format!("rsync://127.0.0.1:{port}/videos/{{ip}}/"), ssh: Vec::new(), server }
+        Self { source: format!("rsync://127.0.0.1:{port}/{{ip}}/"), ssh: Vec::new(), server }
     }
 
     fn ssh(root: &Path) -> Self {

@@ -4,7 +4,7 @@
 # make soak: three nodes, an hour, a fault a minute, every frame accounted for
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs unzip=unzip rrsync=rsync
 CLIENTS = $(CURDIR)/.cache/clients
 FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
@@ -32,6 +32,7 @@ bench:
 	@.ci/install $(TEST_TOOLS)
 	cargo build --release --locked --workspace --bins
 	target/release/bench-node
+	target/release/bench-custody
 
 soak:
 	@.ci/install $(TEST_TOOLS)

@@ -213,7 +213,10 @@ impl Part {
 impl Job {
     /// Brings the figures up to date.
     pub(crate) fn reckon(&mut self, now: Mono) {
-        let changed = self.parts.values_mut().fold(false, |changed, part| part.reckon(now) || changed);
+        let mut changed = false;
+        for part in self.parts.values_mut() {
+            changed |= part.reckon(now);
+        }
         if changed {
             self.unsaid = self.unsaid.max(Unsaid::Bytes);
         }

@@ -8,8 +8,8 @@ use syncslate_shared::time::{Mono, micros};
 
 /// The rate is that of the last so many seconds; after so long without a byte there is none.
 const WINDOW: Duration = Duration::from_secs(5);
-/// A figure over less time than this would leap about.
-const SHORTEST: Duration = Duration::from_millis(500);
+/// A figure over less time than this would leap about: the first files are small ones.
+const SHORTEST: Duration = Duration::from_secs(2);
 /// Readings closer together than this tell nothing new.
 const APART: Duration = Duration::from_millis(100);
 
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(meter.rate(at(0)), None);
         for step in 0..=97 {
             meter.read(at(step * 103), u64::try_from(step).unwrap() * 1_030_000);
-            if step > 5 {
+            if step >= 20 {
                 let rate = meter.rate(at(step * 103)).unwrap();
                 assert!((9_600_000..=10_400_000).contains(&rate), "{rate} at {step}");
             }
@@ -96,9 +96,11 @@ mod tests {
         let mut meter = Meter::default();
         meter.read(at(0), 7_000_000);
         meter.read(at(1_000), 9_000_000);
-        assert_eq!(meter.rate(at(1_000)), Some(2_000_000));
-        meter.read(at(1_100), 100);
-        assert_eq!(meter.rate(at(1_700)), None);
+        assert_eq!(meter.rate(at(1_000)), None, "too early to tell");
+        meter.read(at(2_000), 11_000_000);
+        assert_eq!(meter.rate(at(2_000)), Some(2_000_000));
+        meter.read(at(2_100), 100);
+        assert_eq!(meter.rate(at(4_700)), None);
     }
 
     #[test]

@@ -253,13 +253,17 @@ async fn run(program: Program, mut said: impl FnMut(&str)) -> Result<(), Broken>
     if ended.success() { Ok(()) } else { Err(broken(&ended)) }
 }
 
+/// What is said when somebody has to do something first.
+const HOPELESS: [&str; 5] =
+    ["Permission denied", "Host key verification failed", "unknown option", "rrsync error", "read-only"];
+
 /// What of rsync's ends may be another one the next time: the network, a full disk, a file that vanished, a kill.
 fn broken(ended: &Ended) -> Broken {
     let why = with_hint(ended.to_string());
-    let hopeless = ["Permission denied", "Host key verification failed", "unknown option", "is disabled", "read-only"];
+    let hopeless = |said: &&str| why.contains(said) && !why.contains("Another instance of rrsync");
     // Wrong usage, another protocol, no such folder, not supported, refused by the daemon; those killed have no code.
     let wrong = matches!(ended.status.and_then(|status| status.code()), Some(1..=6));
-    Broken { again: !wrong && !hopeless.iter().any(|said| why.contains(said)), why }
+    Broken { again: !wrong && !HOPELESS.iter().any(hopeless), why }
 }
 
 fn named(list: &NamedTempFile) -> [String; 2] {
@@ -305,7 +309,12 @@ fn with_hint(error: String) -> String {
         ("Permission denied", "give the controller's user a key that the node knows: ssh-copy-id pi@NODE"),
         ("Host key verification failed", "the node's ssh key has changed: ssh-keygen -R NODE, when you know why"),
         ("No space left", "make room in the downloads folder; it goes on by itself"),
-        ("is disabled", "the node lets its footage be read but not deleted: rrsync without -ro, or by hand"),
+        (
+            "has been disabled",
+            "the node lets its footage be read but not deleted: rrsync -no-lock without -ro, or by hand",
+        ),
+        ("Another instance of rrsync", "rrsync lets one in at a time: -no-lock lets a listing in beside a transfer"),
+        ("rrsync error", "a key that rrsync restricts names the folder itself: then the source is pi@{ip}:/"),
         ("read-only", "the node lets its footage be read but not deleted: `read only = no` in rsyncd.conf, or by hand"),
         ("read only", "the node lets its footage be read but not deleted: `read only = no` in rsyncd.conf, or by hand"),
         ("Connection refused", "is ssh running on the node?"),

@@ -74,6 +74,11 @@ impl Rig {
         Self::set_up(Setup::default())
     }
 
+    /// A controller alone with these settings.
+    pub fn with_settings(settings: &str) -> Self {
+        Self::set_up(Setup { settings: settings.into(), ..Setup::default() })
+    }
+
     /// A controller that is set up like this.
     pub fn set_up(mut setup: Setup) -> Self {
         let folder = TempDir::new().unwrap();
@@ -320,7 +325,9 @@ fn start_controller(folder: &Path, setup: &Setup, listen: Option<&str>, http: u1
         program.args(["--mqtt", listen]);
     }
     program.arg("--downloads").arg(folder.join("video_downloads")).arg("--state").arg(folder.join("state"));
-    program.arg("--source").arg(folder.join("nodes").join("{ip}/"));
+    if !setup.settings.contains("source = ") {
+        program.arg("--source").arg(folder.join("nodes").join("{ip}/"));
+    }
     let process = Process::start(program);
     let (http, mqtt) = (port_after(&process, "the page is at http://"), port_after(&process, "MQTT at "));
     (process, mqtt, http)

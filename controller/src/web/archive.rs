@@ -107,26 +107,24 @@ fn archive<F: Format>(entries: Vec<Entry>) -> impl Stream<Item = std::io::Result
 
 impl<F: Format> Sending<F> {
     async fn next(&mut self) -> std::io::Result<Option<Bytes>> {
-        loop {
-            if let Some((mut file, entry, left)) = self.open.take() {
-                if left > 0 {
-                    let bytes = chunk(&mut file, left).await?;
-                    self.format.body(&bytes);
-                    self.open = Some((file, entry, left - bytes.len() as u64));
-                    return Ok(Some(bytes));
-                }
-                let tail = self.format.tail(&entry);
-                if !tail.is_empty() {
-                    return Ok(Some(tail.into()));
-                }
+        if let Some((mut file, entry, left)) = self.open.take() {
+            if left > 0 {
+                let bytes = chunk(&mut file, left).await?;
+                self.format.body(&bytes);
+                self.open = Some((file, entry, left - bytes.len() as u64));
+                return Ok(Some(bytes));
             }
-            if let Some(entry) = self.waiting.pop_front() {
-                let head = self.format.head(&entry);
-                self.open = Some((File::open(&entry.path).await?, entry.clone(), entry.bytes));
-                return Ok(Some(head.into()));
+            let tail = self.format.tail(&entry);
+            if !tail.is_empty() {
+                return Ok(Some(tail.into()));
             }
-            let first = !std::mem::replace(&mut self.ended, true);
-            return Ok(first.then(|| self.format.end().into()));
         }
+        if let Some(entry) = self.waiting.pop_front() {
+            let head = self.format.head(&entry);
+            self.open = Some((File::open(&entry.path).await?, entry.clone(), entry.bytes));
+            return Ok(Some(head.into()));
+        }
+        let first = !std::mem::replace(&mut self.ended, true);
+        Ok(first.then(|| self.format.end().into()))
     }
 }

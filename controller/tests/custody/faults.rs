@@ -20,21 +20,20 @@ async fn a_take_comes_from_three_nodes_over_ssh() {
 
 #[tokio::test]
 async fn rsync_killed_at_ten_points() {
-    let mut rig = Rig::slow("3M").await;
-    let files = rig.take("A", 5, 5_000_000);
+    let mut rig = Rig::slow("2M").await;
+    let files = rig.take("A", 6, 6_000_000);
     let mut asked = rig.begin("A");
-    // A wish whose first look at the node is killed is refused, and nothing is under way then.
-    rig.until_progress("A", |d| d["nodes"][ip(1).to_string()]["bytes"].as_u64() > Some(0)).await;
-    let mut victims = Vec::new();
+    // Each time it has come further than ever before, and then a while: what is killed earlier waits longer and longer.
+    let mut most = 0;
     for (kill, wait_ms) in [170, 610, 90, 430, 290, 730, 50, 370, 530, 230].into_iter().enumerate() {
-        until("rsync runs again", async || rig.rsyncs().iter().any(|pid| !victims.contains(pid))).await;
+        let bytes = |d: &serde_json::Value| d["nodes"][ip(1).to_string()]["bytes"].as_u64().unwrap();
+        most = bytes(&rig.until_progress("A", |d| d["state"] == "running" && bytes(d) > most + 100_000).await);
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         // The controller's, the node's, both: rsync must bear each.
         for (at, pid) in rig.rsyncs().into_iter().enumerate() {
             if kill % 3 == 2 || at % 2 == kill % 2 {
                 signal(pid, if kill % 4 == 1 { Signal::TERM } else { Signal::KILL });
             }
-            victims.push(pid);
         }
     }
     rig.until_state("A", "done").await;
@@ -78,6 +77,31 @@ async fn the_controller_killed_goes_on_by_itself_after_its_restart() {
     rig.kill_controller().await;
     drop(asked);
     rig.start().await;
+    rig.until_state("A", "done").await;
+    rig.expect_proven("A", &[(1, files)]).await;
+}
+
+#[tokio::test]
+async fn a_download_that_is_cancelled_goes_on_where_it_was() {
+    let mut rig = Rig::slow("2M").await;
+    let files = rig.take("A", 2, 4_000_000);
+    let mut asked = rig.begin("A");
+    let part = |d: &serde_json::Value| d["nodes"][ip(1).to_string()].clone();
+    let moving =
+        rig.until_progress("A", |d| part(d)["bytes"].as_u64() > Some(1_500_000) && !d["left_s"].is_null()).await;
+    assert!(part(&moving)["rate_bytes_s"].as_u64() < Some(4_000_000), "{moving}");
+    let (ok, out, error) = rig.run(&["download", "A", "--cancel"]).await;
+    assert!(ok, "{out}{error}");
+    let cancelled = rig.until_state("A", "failed").await;
+    assert_eq!((&part(&cancelled)["cancelled"], &cancelled["left_s"]), (&true.into(), &serde_json::Value::Null));
+    assert!(!asked.wait().await.success(), "who waits for it is told");
+    until("rsync has ended", async || rig.rsyncs().is_empty()).await;
+    let folder = rig.downloads.join("A").join(ip(1).to_string());
+    let left: u64 = fs::read_dir(&folder).unwrap().flatten().map(|e| e.metadata().unwrap().len()).sum();
+    assert!(left >= 1_000_000, "what had arrived stays: {left} bytes");
+    let (ok, _, error) = rig.run(&["download", "A", "--cancel"]).await;
+    assert!(!ok && error.contains("nothing to cancel"), "{error}");
+    let _asked = rig.begin("A");
     rig.until_state("A", "done").await;
     rig.expect_proven("A", &[(1, files)]).await;
 }

@@ -28,6 +28,39 @@ pub(crate) fn videos(root: &Path, n: u8) -> PathBuf {
     root.join("nodes").join(ip(n).to_string())
 }
 
+/// Who logs in on the nodes: when root runs the tests a system user of their own without any rights, who is made when he
+/// is not there yet, else the user who runs them.
+pub(crate) async fn login() -> (String, u32) {
+    const USER: &str = "syncslate-test";
+    let run = async |program: Program| program.output(Duration::from_secs(60)).await;
+    let who = rustix::process::getuid();
+    if !who.is_root() {
+        let name = run(Program::new("id").arg("-un")).await.unwrap();
+        return (String::from_utf8(name).unwrap().trim().to_owned(), who.as_raw());
+    }
+    let uid = async || {
+        let uid = run(Program::new("id").args(["-u", USER])).await.ok()?;
+        String::from_utf8(uid).unwrap().trim().parse().ok()
+    };
+    if uid().await.is_none() {
+        // With an empty password hash sshd would take the account for a locked one. Other tests may make it just now.
+        let made = ["--system", "--no-create-home", "--shell", "/bin/sh", "--password", "*", USER];
+        let _ = run(Program::new("useradd").args(made)).await;
+    }
+    until("the user for the nodes is there", async || uid().await.is_some()).await;
+    (USER.to_owned(), uid().await.unwrap())
+}
+
+/// Gives a node's folder and what is in it to the user who logs in there, and to nobody else.
+pub(crate) fn own(folder: &Path, uid: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).chain([folder.to_owned()]) {
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
+    }
+}
+
 /// Puts a finished take of so many segments on a node; gives its files.
 pub(crate) fn take(root: &Path, name: &str, n: u8, segments: u32, bytes: usize) -> Vec<String> {
     let (folder, base) = (videos(root, n), base(name, n));
@@ -49,6 +82,7 @@ pub(crate) fn take(root: &Path, name: &str, n: u8, segments: u32, bytes: usize) 
         fs::write(folder.join(base.file(kind)), text).unwrap();
         files.push(base.file(kind));
     }
+    own(&folder, std::os::unix::fs::MetadataExt::uid(&fs::metadata(&folder).unwrap()));
     files
 }
 
@@ -72,19 +106,21 @@ pub(crate) struct Sshd {
 }
 
 impl Sshd {
-    /// With a host key and a user's key of its own, listening for so many nodes.
-    pub(crate) async fn start(root: &Path, nodes: u8) -> Self {
+    /// With a host key and a user's key of its own, listening for so many nodes; `restrict` stands before the key in
+    /// the list of those that may come in.
+    pub(crate) async fn start(root: &Path, nodes: u8, restrict: &str) -> Self {
         for key in ["host", "user"] {
             make_key(&root.join(key)).await;
         }
-        fs::copy(root.join("user.pub"), root.join("authorized")).unwrap();
+        let key = fs::read_to_string(root.join("user.pub")).unwrap();
+        fs::write(root.join("authorized"), format!("{restrict}{key}")).unwrap();
         let port = free_port();
         let listen: String = (1..=nodes).map(|n| format!("ListenAddress {}:{port}\n", ip(n))).collect();
         let root_shown = root.display();
         let text = format!(
             "{listen}HostKey {root_shown}/host\nAuthorizedKeysFile {root_shown}/authorized\nPidFile none\nUsePAM no\n\
              StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             PermitRootLogin prohibit-password\nMaxStartups 100\n"
+             PermitRootLogin no\nMaxStartups 100\n"
         );
         fs::write(root.join("sshd_config"), text).unwrap();
         let mut sshd = Self { root: root.to_owned(), port, child: None };

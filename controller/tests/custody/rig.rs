@@ -14,11 +14,11 @@ use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::topic::Topic;
 use tokio::sync::mpsc;
 
-use crate::node::{Sshd, ip, take, videos};
+use crate::node::{Sshd, ip, login, own, take, videos};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_syncslate-controller");
 /// Long enough for a slow machine; nothing waits for it to pass.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// How a rig differs from the plain one.
 pub(crate) struct Plan {
@@ -28,11 +28,13 @@ pub(crate) struct Plan {
     pub(crate) download: String,
     /// Where footage is brought; beside the rest when left out.
     pub(crate) downloads: Option<PathBuf>,
+    /// Options of rrsync, which then is all that the key is good for; the first node's folder is all there is.
+    pub(crate) rrsync: Option<&'static str>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { nodes: 1, download: String::new(), downloads: None }
+        Self { nodes: 1, download: String::new(), downloads: None, rrsync: None }
     }
 }
 
@@ -63,13 +65,20 @@ impl Rig {
     pub(crate) async fn with(plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().to_owned();
-        (1..=plan.nodes).for_each(|n| fs::create_dir_all(videos(&root, n)).unwrap());
-        let sshd = Sshd::start(&root, plan.nodes).await;
+        // Whoever logs in has to get through to his own folder.
+        fs::set_permissions(&root, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+        let (user, uid) = login().await;
+        for n in 1..=plan.nodes {
+            fs::create_dir_all(videos(&root, n)).unwrap();
+            own(&videos(&root, n), uid);
+        }
+        let command =
+            |options| format!("command=\"/usr/bin/rrsync {options} {}\",restrict ", videos(&root, 1).display());
+        let sshd = Sshd::start(&root, plan.nodes, &plan.rrsync.map(command).unwrap_or_default()).await;
         let downloads = plan.downloads.unwrap_or_else(|| root.join("video_downloads"));
         let (mqtt, http) = (free_port(), free_port());
-        let user = Program::new("id").arg("-un").output(LIMIT).await.unwrap();
-        let user = String::from_utf8(user).unwrap();
-        let source = format!("source = '{}@{{ip}}:{}/nodes/{{ip}}/'\n", user.trim(), root.display());
+        let folder_there = plan.rrsync.map_or_else(|| format!("{}/nodes/{{ip}}", root.display()), |_| String::new());
+        let source = format!("source = '{user}@{{ip}}:{folder_there}/'\n");
         let source = if plan.download.contains("source = ") { String::new() } else { source };
         let text = format!(
             "[mqtt]\nlisten = '127.0.0.1:{mqtt}'\n[http]\nlisten = '127.0.0.1:{http}'\n[state]\ndir = '{root}/state'\n\

@@ -30,6 +30,7 @@ bench:
 	@.ci/install $(TEST_TOOLS)
 	cargo build --release --locked --workspace --bins
 	target/release/bench-node
+	target/release/bench-broker
 
 fuzz:
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \

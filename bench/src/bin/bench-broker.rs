@@ -74,9 +74,9 @@ async fn measure(kind: Kind) -> Result<Vec<f64>> {
     let held = load::idle(server.addr, 200).await?;
     figures.push(server.rss());
     drop(held);
-    // A warm-up: what is allocated once is no growth.
+    // A warm-up: the log of a filter fills once, and that is no growth.
     load::come_and_go(server.addr, 500, 8).await?;
-    load::topics(server.addr, 0, 10_000).await?;
+    load::topics(server.addr, 0, 20_000).await?;
     let before = server.rss();
     load::come_and_go(server.addr, 2000, 8).await?;
     let after = server.rss();

@@ -54,6 +54,8 @@ pub(crate) struct Link {
     pub(crate) rx: LinkRx,
     /// Marks still to come out. What comes before the last of them was meant for an earlier user of this link.
     pub(crate) marks: usize,
+    /// The router waits to be told that this link takes more.
+    pub(crate) asleep: bool,
     /// After a restart: the same link of the new router.
     pub(crate) fresh: mpsc::UnboundedReceiver<LinkRx>,
 }
@@ -214,13 +216,14 @@ impl Core {
         let (tx, rx) = self.router.open()?;
         let (fresh_tx, fresh) = mpsc::unbounded_channel();
         self.entries.push(Entry { tx, slots: BTreeSet::new(), fresh: fresh_tx });
-        Ok(Link { number: self.entries.len() - 1, rx, marks: 0, fresh })
+        Ok(Link { number: self.entries.len() - 1, rx, marks: 0, asleep: false, fresh })
     }
 
     fn release(&mut self, mut link: Link) -> Result<(), Gone> {
         if let Ok(rx) = link.fresh.try_recv() {
             link.rx = rx;
             link.marks = 0;
+            link.asleep = false;
         }
         let number = link.number;
         self.pool.push(link);
@@ -270,6 +273,7 @@ impl Core {
                 Some(pooled) => {
                     pooled.rx = rx;
                     pooled.marks = 0;
+                    pooled.asleep = false;
                 }
                 None => drop(entry.fresh.send(rx)),
             }

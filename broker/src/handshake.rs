@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::info;
 
@@ -55,7 +54,7 @@ where
         }
     };
     let user = account.as_ref().map(|(user, _)| user.clone());
-    let client = welcome(hub, connect, account, (read, write), input, stop).await;
+    let client = welcome(hub, connect, account, (read, write), input).await;
     info!(%peer, client = client.name, ?version, "connected");
     client.hub.event(Event::Connected { client: client.name.clone(), user, peer });
     Box::pin(connection::run(client)).await;
@@ -139,7 +138,6 @@ async fn welcome<S>(
     account: Option<(String, Role)>,
     (read, write): (ReadHalf<S>, WriteHalf<S>),
     input: BytesMut,
-    stop: watch::Receiver<bool>,
 ) -> Client<S> {
     let version = connect.version;
     let mut output = BytesMut::new();
@@ -180,5 +178,5 @@ async fn welcome<S>(
         keep_alive: shortened.then_some(most),
     };
     codec::put_connack(&mut output, version, &ack);
-    Client { name: client, key, number, read, write, input, output, held, notes, stop, account, expiry, connect, hub }
+    Client { name: client, key, number, read, write, input, output, held, notes, account, expiry, connect, hub }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Note {
     Routed(Routed),
     /// A new connection has the same client id.
     Takeover(Takeover),
+    /// The broker stops.
+    Stop,
 }
 
 /// What a publish is answered with.
@@ -226,7 +228,14 @@ impl Hub {
         let (tx, notes) = mpsc::unbounded_channel();
         let number = self.number();
         let owner = Owner { number, notes: tx };
-        let before = lock(&self.owners).insert(key.to_owned(), owner);
+        let before = {
+            let mut owners = lock(&self.owners);
+            // Whoever comes later than this is not told by `stop`.
+            if *self.stopping.borrow() {
+                let _ = owner.notes.send(Note::Stop);
+            }
+            owners.insert(key.to_owned(), owner)
+        };
         let Some(before) = before else {
             return (None, number, notes);
         };
@@ -237,6 +246,14 @@ impl Hub {
         }
         let held = tokio::time::timeout(Duration::from_secs(5), held).await;
         (held.ok().and_then(Result::ok), number, notes)
+    }
+
+    /// Tells everybody that the broker stops.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+        for owner in lock(&self.owners).values() {
+            let _ = owner.notes.send(Note::Stop);
+        }
     }
 
     /// A sender of notes to the owner of a client id, for messages that it publishes.

@@ -200,7 +200,7 @@ impl Broker {
     /// Takes no more connections, lets the open ones take what is on its way (for two seconds at most), keeps the
     /// retained messages, closes.
     pub async fn stop(mut self) {
-        self.hub.stopping.send_replace(true);
+        self.hub.stop();
         let all = u32::try_from(self.hub.config.limits.connections).unwrap_or(u32::MAX);
         let _ = timeout(GRACE, self.room.acquire_many(all)).await;
         if let Some(saver) = self.saver.take() {
@@ -254,7 +254,7 @@ impl Gate {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.hub.stopping.send_replace(true);
+        self.hub.stop();
         self.hub.op(crate::core::Op::Stop);
     }
 }

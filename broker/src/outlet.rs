@@ -25,6 +25,14 @@ pub(crate) async fn next(hub: &Hub, held: &mut Held) -> Outcome {
     let Some(link) = &mut held.link else {
         return pending().await;
     };
+    if link.asleep {
+        if wake(link).await {
+            held.renewed();
+        } else {
+            link.asleep = false;
+        }
+        return Outcome::Nothing;
+    }
     tokio::select! {
         biased;
         fresh = link.fresh.recv() => {
@@ -40,9 +48,8 @@ pub(crate) async fn next(hub: &Hub, held: &mut Held) -> Outcome {
         }
         notification = link.rx.next() => match notification {
             Ok(Some(Notification::Unschedule)) => {
-                if wake(link).await {
-                    held.renewed();
-                }
+                // Remembered and not done here: this may be cut off while the router's channel is full.
+                link.asleep = true;
                 Outcome::Nothing
             }
             Ok(Some(notification)) => take(hub, held, notification),
@@ -80,6 +87,7 @@ impl Held {
     fn renewed(&mut self) {
         if let Some(link) = &mut self.link {
             link.marks = 0;
+            link.asleep = false;
         }
         self.session.renewed();
     }

@@ -57,7 +57,6 @@ impl Absent {
     async fn keep(mut self, mut held: Held, mut will: Option<Will>, delay: u32, expiry: u32) {
         let ended = crate::clock::timer() + Duration::from_secs(u64::from(expiry));
         let will_at = crate::clock::timer() + Duration::from_secs(u64::from(delay));
-        let mut stop = self.hub.stopping.subscribe();
         let mut told = false;
         loop {
             tokio::select! {
@@ -73,6 +72,7 @@ impl Absent {
                         return self.hand_over(held, will, expiry, takeover);
                     }
                     Some(Note::Routed(..)) => {}
+                    Some(Note::Stop) => return self.hub.detach(&self.key, self.number),
                     None => return self.end(held),
                 },
                 () = sleep_until(will_at), if will.is_some() => self.publish(will.take(), &held),
@@ -80,7 +80,6 @@ impl Absent {
                     self.publish(will.take(), &held);
                     return self.end(held);
                 }
-                _ = stop.wait_for(|s| *s) => return self.hub.detach(&self.key, self.number),
             }
         }
     }

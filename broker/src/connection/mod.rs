@@ -7,13 +7,15 @@ mod ending;
 mod incoming;
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::codec::{self, Connect, Version, Will};
 use crate::event::Event;
@@ -31,6 +33,10 @@ const UNCONFIRMED: usize = 1024;
 const UNCONFIRMED_BYTES: usize = 8 << 20;
 /// Unsent bytes above which a client is not read from.
 const UNSENT: usize = 256 << 10;
+/// Messages that are taken out of the router at one time.
+const BURST: usize = 64;
+/// Longer than any connection waits for anything.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Topic aliases that a client may set.
 pub(crate) const ALIASES: u16 = 64;
 /// QoS 2 messages that a client may leave unreleased, and the receive maximum it is told.
@@ -51,7 +57,6 @@ pub(crate) struct Client<S> {
     pub(crate) output: BytesMut,
     pub(crate) held: Held,
     pub(crate) notes: mpsc::UnboundedReceiver<Note>,
-    pub(crate) stop: watch::Receiver<bool>,
     /// Name and role; `None` when there are no accounts.
     pub(crate) account: Option<(String, Role)>,
     /// Seconds that the session outlives this connection.
@@ -75,7 +80,6 @@ struct Connection<S> {
     held: Held,
     notes: mpsc::UnboundedReceiver<Note>,
     own_notes: mpsc::UnboundedSender<Note>,
-    stop: watch::Receiver<bool>,
     will: Option<Will>,
     /// Name and role; `None` when there are no accounts.
     account: Option<(String, Role)>,
@@ -87,6 +91,9 @@ struct Connection<S> {
     unconfirmed_bytes: usize,
     heard: Instant,
     progress: Instant,
+    /// Rings at the deadline or before it. It is set anew only to an earlier one: that happens rarely, and each time costs
+    /// a lock that all connections share.
+    alarm: Pin<Box<Sleep>>,
     slow_told: bool,
 }
 
@@ -108,7 +115,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             mut output,
             mut held,
             notes,
-            stop,
             account,
             expiry,
             connect,
@@ -128,7 +134,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             unflushed: false,
             held,
             notes,
-            stop,
             will: connect.will,
             account,
             expiry,
@@ -138,6 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             unconfirmed_bytes: 0,
             heard: crate::clock::timer(),
             progress: crate::clock::timer(),
+            alarm: Box::pin(sleep_until(crate::clock::timer() + DAY)),
             slow_told: false,
             hub,
         }
@@ -169,9 +175,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             self.input = BytesMut::new();
         }
         self.held.session.fill(self.version, &mut self.output, self.hub.now_ms());
+        self.write_now()?;
         let readable = self.may_read();
         let writable = !self.output.is_empty() || self.unflushed;
         let deadline = self.deadline();
+        if deadline < self.alarm.deadline() {
+            self.alarm.as_mut().reset(deadline);
+        }
         tokio::select! {
             n = read_some(&mut self.read, &mut self.input), if readable => {
                 if n.map_err(|_| End::Lost)? == 0 {
@@ -180,19 +190,50 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             }
             n = write_some(&mut self.write, &mut self.output, &mut self.unflushed), if writable => {
                 n.map_err(|_| End::Lost)?;
-                self.progress = crate::clock::timer();
-                if self.output.is_empty() && self.output.capacity() > 2 * UNSENT {
-                    self.output = BytesMut::new();
-                }
+                self.written();
             }
-            outcome = outlet::next(&self.hub, &mut self.held) => self.outcome(outcome)?,
+            outcome = outlet::next(&self.hub, &mut self.held) => self.outcomes(outcome)?,
             note = self.notes.recv() => match note {
                 Some(Note::Routed(routed)) => self.routed(routed),
                 Some(Note::Takeover(takeover)) => return Err(End::Taken(takeover)),
-                None => return Err(End::Stopping),
+                Some(Note::Stop) | None => return Err(End::Stopping),
             },
-            () = stopped(&mut self.stop) => return Err(End::Stopping),
-            () = sleep_until(deadline) => self.check_time()?,
+            () = self.alarm.as_mut() => {
+                self.check_time()?;
+                let deadline = self.deadline();
+                self.alarm.as_mut().reset(deadline);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes as much as the socket takes without waiting. Most of what is sent goes this way.
+    fn write_now(&mut self) -> Result<(), End> {
+        while !self.output.is_empty() || self.unflushed {
+            match write_some(&mut self.write, &mut self.output, &mut self.unflushed).now_or_never() {
+                Some(result) => result.map_err(|_| End::Lost)?,
+                None => break,
+            }
+            self.written();
+        }
+        Ok(())
+    }
+
+    fn written(&mut self) {
+        self.progress = crate::clock::timer();
+        if self.output.is_empty() && self.output.capacity() > 2 * UNSENT {
+            self.output = BytesMut::new();
+        }
+    }
+
+    /// Takes what comes out of the router, and what is right behind it: it goes out in one write.
+    fn outcomes(&mut self, first: Outcome) -> Result<(), End> {
+        self.outcome(first)?;
+        for _ in 1..BURST {
+            match outlet::next(&self.hub, &mut self.held).now_or_never() {
+                Some(outcome) => self.outcome(outcome)?,
+                None => break,
+            }
         }
         Ok(())
     }
@@ -203,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
 
     fn deadline(&self) -> Instant {
         let stall = self.progress + self.hub.config.limits.stall;
-        let day = crate::clock::timer() + Duration::from_secs(24 * 3600);
+        let day = crate::clock::timer() + DAY;
         let quiet = self.keep_alive.map_or(day, |k| self.heard + k);
         if self.output.is_empty() { quiet } else { quiet.min(stall.max(crate::clock::timer())) }
     }
@@ -246,10 +287,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             }
         }
     }
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|s| *s).await;
 }
 
 async fn read_some<S: AsyncRead>(read: &mut ReadHalf<S>, input: &mut BytesMut) -> std::io::Result<usize> {

@@ -79,7 +79,6 @@ fn median(numbers: &[i64]) -> i64 {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the figures are what this is for")]
 fn killed_again_and_again_the_agent_the_encoder_and_the_camera_come_back() {
     let (mut dice, rounds) = (Dice::new(), rounds());
     let mut rig = three().up("armed");
@@ -134,9 +133,8 @@ fn a_camera_that_hangs_for_three_seconds_is_told_and_replaced() {
     rig.ear.clear();
     let begin = SystemClocks.wall();
     send(camera, Signal::STOP);
-    let stalled = rig.status(2, "to see that its camera hangs", |s| {
-        codes(s).iter().any(|code| *code == "camera_stalled").then(|| time(&s["at"]))
-    });
+    let stalled =
+        rig.status(2, "to see that its camera hangs", |s| codes(s).contains(&"camera_stalled").then(|| time(&s["at"])));
     assert!(stalled.since_us(begin) < 2_000_000, "told after {} µs", stalled.since_us(begin));
     rig.status(2, "to replace its camera", |s| (s["fault"]["code"] == "camera_stalled").then_some(()));
     // It was killed before its three seconds were over: there is nobody to wake up.

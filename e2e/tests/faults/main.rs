@@ -9,6 +9,7 @@ mod kill;
 mod network;
 mod operators;
 mod power;
+mod service;
 
 use serde_json::Value;
 use syncslate_e2e::rig::Rig;

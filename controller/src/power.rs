@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use syncslate_shared::command::{Command, ErrorCode, Order, OrderAnswer, Power, Refusal};
+use syncslate_shared::command::{Command, ErrorCode, Refusal};
+use syncslate_shared::order::{Order, OrderAnswer, Power};
 use syncslate_shared::protocol::{self, VERSION};
 use syncslate_shared::take::TakeId;
 use syncslate_shared::time::Mono;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use syncslate_shared::child::Program;
-use syncslate_shared::command::{ErrorCode, Order, Power, Refusal};
+use syncslate_shared::command::{ErrorCode, Refusal};
+use syncslate_shared::order::{Order, Power};
 use syncslate_shared::take::TakeId;
 
 /// How long the command gets; it asks systemd and does not wait for the end.

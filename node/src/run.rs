@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use syncslate_shared::command::{Order, OrderAnswer};
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
+use syncslate_shared::order::{Order, OrderAnswer};
 use syncslate_shared::protocol::{
     self, CameraReport, ClockReading, CurrentTake, Departed, DiskReading, Finding, Marks, NodeState, NodeStatus,
 };

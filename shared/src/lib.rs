@@ -11,6 +11,7 @@ pub mod files;
 pub mod link;
 pub mod manifest;
 pub mod markers;
+pub mod order;
 pub mod protocol;
 pub mod report;
 pub mod settings;

@@ -27,7 +27,12 @@ impl Systemd {
     }
 
     fn new(socket: Option<OsString>, watchdog_us: Option<u64>) -> Self {
-        let listener = socket.and_then(|name| Some((UnixDatagram::unbound().ok()?, address(&name)?)));
+        let listener = socket.and_then(|name| {
+            let socket = UnixDatagram::unbound().ok()?;
+            // A systemd that is too busy to listen must not hold up the loop that matters.
+            socket.set_nonblocking(true).ok()?;
+            Some((socket, address(&name)?))
+        });
         // Three chances before systemd takes us for dead.
         let every = watchdog_us.filter(|us| *us > 0).map(|us| Duration::from_micros(us / 3));
         Self { listener, every, last: None }
@@ -111,6 +116,17 @@ mod tests {
         let listener = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         Systemd::new(Some(format!("@{name}").into()), None).ready();
         assert_eq!(heard(&listener), ["READY=1"]);
+    }
+
+    #[test]
+    fn one_that_does_not_listen_holds_nobody_up() {
+        let name = format!("syncslate-deaf-{}", std::process::id());
+        let listener = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let systemd = Systemd::new(Some(format!("@{name}").into()), None);
+        for _ in 0..1_000 {
+            systemd.ready();
+        }
+        assert!(heard(&listener).len() < 1_000);
     }
 
     #[test]

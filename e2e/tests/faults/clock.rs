@@ -4,7 +4,7 @@ use std::path::Path;
 
 use syncslate_e2e::judge::Frame;
 use syncslate_e2e::rig::Rig;
-use syncslate_shared::manifest::Manifest;
+use syncslate_shared::manifest::{Gap, Manifest};
 
 use crate::{codes, expect_others_whole, time};
 
@@ -46,6 +46,11 @@ fn breaks(frames: &[Frame]) -> usize {
     frames.windows(2).filter(|pair| pair[1].counter != pair[0].counter + 1).count()
 }
 
+/// The gap lies between two frames that follow each other. Stamps of before a step back come again after it.
+fn joins(frames: &[Frame], gap: &Gap) -> bool {
+    frames.windows(2).any(|pair| pair[0].row.time == gap.from && pair[1].row.time == gap.to)
+}
+
 #[test]
 fn a_clock_that_is_set_forward_loses_no_frame_and_is_told() {
     let (manifest, frames) = step("+2s", "forward");
@@ -53,8 +58,7 @@ fn a_clock_that_is_set_forward_loses_no_frame_and_is_told() {
     assert_eq!(gap.cause, "clock_stepped");
     assert!(gap.detail.contains("set forward by 2.0"), "{gap:?}");
     assert_eq!((breaks(&frames), manifest.drops.len()), (0, 0), "{:?}", manifest.drops);
-    let at = frames.iter().position(|frame| frame.row.time == gap.to).unwrap();
-    assert_eq!(frames[at - 1].row.time, gap.from);
+    assert!(joins(&frames, gap), "{gap:?}");
 }
 
 #[test]
@@ -64,6 +68,5 @@ fn a_clock_that_is_set_back_costs_one_start_of_the_camera_and_is_told() {
     assert_eq!(gap.cause, "clock_stepped");
     assert!(gap.detail.contains("set back by 2.0") || gap.detail.contains("set back by 1.9"), "{gap:?}");
     assert_eq!(breaks(&frames), 1);
-    let at = frames.iter().position(|frame| frame.row.time == gap.to).unwrap();
-    assert_eq!(frames[at - 1].row.time, gap.from);
+    assert!(joins(&frames, gap), "{gap:?}");
 }

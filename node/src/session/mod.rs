@@ -4,6 +4,7 @@
 //! Invariants: the first kept picture is the first one exposed at or after T0, the last one the last before T1;
 //! a segment begins with an IDR picture; between two kept pictures stands either nothing or a gap with its cause.
 
+mod disk;
 mod roll;
 mod view;
 
@@ -14,9 +15,9 @@ use syncslate_shared::time::{Mono, Wall};
 
 use self::roll::Roll;
 use crate::camera::{AccessUnit, CameraEvent, CameraFacts};
-use crate::event::{Effect, StoreCommand, StoreEvent};
+use crate::event::{Effect, StoreCommand};
 use crate::ring::{Break, Ring};
-use crate::space::{Room, Space};
+use crate::space::Space;
 use crate::steps::StepWatch;
 
 /// A camera that sent pictures and sends none for so many periods is said to stall.
@@ -191,18 +192,6 @@ impl Session {
         self.step = Some((us, now));
     }
 
-    /// The disk was read.
-    pub fn on_room(&mut self, room: Option<Room>, now: Mono) {
-        let before = self.space.halt();
-        self.space.read(room, self.ring.rate(), self.ring.fps());
-        match (before, self.space.halt()) {
-            (None, Some(why)) => tracing::warn!("{}", why.detail),
-            (Some(_), None) => tracing::info!("the disk takes footage again"),
-            _ => {}
-        }
-        self.advance(now);
-    }
-
     /// The camera said something.
     pub fn on_camera(&mut self, event: CameraEvent, now: Mono) {
         match event {
@@ -242,39 +231,6 @@ impl Session {
             self.camera_fault = None;
             self.advance(now);
         }
-    }
-
-    /// The disk said something.
-    pub fn on_store(&mut self, event: StoreEvent, now: Mono) {
-        match event {
-            StoreEvent::Opened { id, last } => {
-                if let Some(roll) = self.roll.as_mut().filter(|r| r.take.id == id) {
-                    roll.open(last);
-                    self.disk_fault = None;
-                }
-                self.say_marks();
-                self.advance(now);
-            }
-            StoreEvent::Recovered => self.disk_fault = None,
-            StoreEvent::Finished { .. } => {}
-            StoreEvent::Failed { code, message, last } => {
-                if let Some(roll) = &mut self.roll {
-                    let why = Break { cause: code, detail: message.clone() };
-                    roll.fail(last, why, &self.ring, now + DISK_RETRY);
-                }
-                self.disk_failed(code, message, now);
-            }
-            StoreEvent::Unfinished { code, message } => {
-                self.finish_at = Some(now + FINISH_RETRY);
-                self.disk_failed(code, message, now);
-            }
-        }
-    }
-
-    fn disk_failed(&mut self, code: &str, message: String, now: Mono) {
-        tracing::error!("{message}");
-        self.disk_fault = Some(Fault { code: code.into(), message });
-        self.disk_failed_at = Some(now);
     }
 
     /// Time passed: at least twice a second.

@@ -8,6 +8,8 @@ use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use syncslate_shared::time::{Clocks as _, SimClocks};
 
 use super::*;
+use crate::event::StoreEvent;
+use crate::space::Room;
 
 const START: i64 = 1_761_220_930_137_411;
 const RESERVE: u64 = 100_000_000;

@@ -5,6 +5,7 @@
 
 mod gauge;
 mod open;
+mod papers;
 mod place;
 mod recover;
 mod segment;
@@ -263,13 +264,13 @@ impl Worker {
     /// Marks that came, or changed, after the take's files were closed.
     fn mark_closed(&self, id: &TakeId, marks: Vec<syncslate_shared::take::Mark>) -> Result<(), String> {
         let base = Base { id: id.clone(), ip: lock(&self.identity).ip };
-        let Some(mut manifest) = open::read_manifest(&self.videos, &base)? else { return Ok(()) };
+        let Some(mut manifest) = papers::read_manifest(&self.videos, &base)? else { return Ok(()) };
         if manifest.marks.iter().map(|placed| &placed.mark).eq(&marks) {
             return Ok(());
         }
         manifest.marks = place::all(&self.videos, &base, marks)?;
-        open::write_manifest(&self.videos, &base, &manifest)?;
-        open::write_markers(&self.videos, &base, &manifest)
+        papers::write_manifest(&self.videos, &base, &manifest)?;
+        papers::write_markers(&self.videos, &base, &manifest)
     }
 }
 

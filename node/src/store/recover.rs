@@ -10,7 +10,7 @@ use syncslate_shared::protocol::Take;
 use syncslate_shared::take::TakeId;
 use syncslate_shared::time::Wall;
 
-use super::open::{blank, read_manifest, replace, write_manifest, write_markers};
+use super::papers::{blank, read_manifest, replace, write_manifest, write_markers};
 use super::{Identity, place, segment::digest_file};
 
 /// Makes footage, frame table, digests and manifest of a take agree. `None` when nothing of it is there. A manifest that

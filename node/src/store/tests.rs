@@ -99,7 +99,7 @@ impl Disk {
     }
 
     fn manifest(&self) -> Manifest {
-        open::read_manifest(self.folder.path(), &base()).unwrap().unwrap()
+        papers::read_manifest(self.folder.path(), &base()).unwrap().unwrap()
     }
 
     fn rows(&self) -> Vec<FrameRow> {

@@ -27,6 +27,7 @@ mod groups;
 mod handshake;
 mod hub;
 mod listen;
+mod logs;
 mod message;
 mod outlet;
 mod parked;

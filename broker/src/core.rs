@@ -14,6 +14,7 @@ use tracing::{error, info};
 
 use crate::filters::{Filters, Slot};
 use crate::hub::Note;
+use crate::logs::Logs;
 use crate::message::Message;
 use crate::router::{Gone, Router};
 
@@ -80,6 +81,7 @@ struct Core {
     router: Router,
     entries: Vec<Entry>,
     pool: Vec<Link>,
+    logs: Logs,
     /// Published since the last confirmation.
     batch: Vec<(Option<Message>, Option<Done>)>,
     restarted: Box<dyn Fn(Restart) + Send>,
@@ -93,7 +95,16 @@ pub(crate) fn start(
 ) -> std::io::Result<Sender<Op>> {
     let router = Router::start(max_links).map_err(|gone| std::io::Error::other(gone.why()))?;
     let (tx, rx) = std::sync::mpsc::channel();
-    let core = Core { filters, max_links, router, entries: Vec::new(), pool: Vec::new(), batch: Vec::new(), restarted };
+    let core = Core {
+        filters,
+        max_links,
+        router,
+        entries: Vec::new(),
+        pool: Vec::new(),
+        logs: Logs::default(),
+        batch: Vec::new(),
+        restarted,
+    };
     std::thread::Builder::new().name("mqtt-core".to_owned()).spawn(move || core.run(&rx))?;
     Ok(tx)
 }
@@ -138,10 +149,7 @@ impl Core {
                 Ok(())
             }
             Op::Subscribe(link, slot) => self.subscribe(link, slot),
-            Op::Unsubscribe(link, slot) => self.entries.get_mut(link).map_or(Ok(()), |entry| {
-                entry.slots.remove(&slot);
-                self.router.unsubscribe(&mut entry.tx, slot)
-            }),
+            Op::Unsubscribe(link, slot) => self.unsubscribe(link, slot),
             Op::Release(link) => self.release(link),
             Op::Break(hang) => {
                 if hang {
@@ -167,15 +175,28 @@ impl Core {
             let (header, payload) = message.packed(together);
             for slot in slots {
                 self.router.publish(*slot, header.clone(), payload.clone());
+                self.logs.grown(*slot, payload.len());
             }
         }
     }
 
     fn subscribe(&mut self, link: usize, slot: Slot) -> Result<(), Gone> {
         self.entries.get_mut(link).map_or(Ok(()), |entry| {
-            entry.slots.insert(slot);
+            if entry.slots.insert(slot) {
+                self.logs.joined(slot);
+            }
             self.router.subscribe(&mut entry.tx, slot)
         })
+    }
+
+    fn unsubscribe(&mut self, link: usize, slot: Slot) -> Result<(), Gone> {
+        let Some(entry) = self.entries.get_mut(link) else { return Ok(()) };
+        let emptied = entry.slots.remove(&slot) && self.logs.left(slot);
+        self.router.unsubscribe(&mut entry.tx, slot)?;
+        if emptied {
+            self.router.empty(slot);
+        }
+        Ok(())
     }
 
     fn open(&mut self, slots: Vec<Slot>, reply: oneshot::Sender<Link>) {
@@ -230,8 +251,13 @@ impl Core {
         let Some(entry) = self.entries.get_mut(number) else {
             return Ok(());
         };
-        for slot in std::mem::take(&mut entry.slots) {
+        let slots = std::mem::take(&mut entry.slots);
+        let full: Vec<Slot> = slots.iter().copied().filter(|slot| self.logs.left(*slot)).collect();
+        for slot in slots {
             self.router.unsubscribe(&mut entry.tx, slot)?;
+        }
+        for slot in full {
+            self.router.empty(slot);
         }
         Ok(())
     }
@@ -263,6 +289,7 @@ impl Core {
 
     fn rebuild(&mut self) -> Result<(), Gone> {
         self.router = Router::start(self.max_links)?;
+        self.logs.renewed();
         for (number, entry) in self.entries.iter_mut().enumerate() {
             let (tx, rx) = self.router.open()?;
             entry.tx = tx;

@@ -27,6 +27,7 @@ mod groups;
 mod handshake;
 mod hub;
 mod listen;
+mod logs;
 mod message;
 mod outlet;
 mod parked;
@@ -103,9 +104,9 @@ pub struct Stats {
     pub sessions: usize,
     /// Retained messages.
     pub retained: usize,
-    /// How often the router was replaced.
+    /// How often the router or a listener was replaced.
     pub restarts: u64,
-    /// How often a listener was replaced, of any port.
+    /// How often that was a listener, of any port.
     pub listener_restarts: u64,
 }
 

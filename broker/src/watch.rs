@@ -28,11 +28,11 @@ enum Fault {
 }
 
 impl Fault {
-    fn why(self) -> &'static str {
+    fn why(self, port: &Port) -> String {
         match self {
-            Fault::Ended => "its task had ended",
-            Fault::Closed => "nobody listened on its port",
-            Fault::Stuck => "it did not answer in time",
+            Fault::Ended => format!("the listener for {port} had ended"),
+            Fault::Closed => format!("nobody listened for {port}"),
+            Fault::Stuck => format!("the listener for {port} did not answer in time"),
         }
     }
 }
@@ -73,7 +73,7 @@ pub(crate) async fn keep_open(mut port: Port, listener: TcpListener) {
                 match broken {
                     Some(_) => pause = (pause * 4).min(RARELY),
                     None => {
-                        error!(%port, why = fault.why(), "a listener is replaced");
+                        error!(why = fault.why(&port), "a listener of the broker is replaced");
                         broken = Some((fault, crate::clock::now()));
                         pause = AT_ONCE;
                     }
@@ -105,6 +105,6 @@ fn open(port: &Port, listener: &Arc<TcpListener>) -> JoinHandle<()> {
 fn tell(port: &Port, fault: Fault, took: Duration) {
     info!(%port, took_ms = took.as_millis(), "the listener answers again");
     port.hub.listener_restarts.fetch_add(1, Ordering::Relaxed);
-    let why = format!("the listener for {port} was replaced: {}", fault.why());
-    port.hub.event(Event::Restarted { why, took });
+    port.hub.restarts.fetch_add(1, Ordering::Relaxed);
+    port.hub.event(Event::Restarted { why: fault.why(port), took });
 }

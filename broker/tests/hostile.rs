@@ -164,6 +164,34 @@ async fn a_subscriber_that_reads_nothing_costs_only_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_socket_takes_nothing_is_given_up() {
+    let mut rig = Rig::with(|c| c.limits.stall = Duration::from_millis(300)).await;
+    let mut lazy = Raw::connect(rig.addr, "lazy").await;
+    lazy.send(&subscribe("flood", 0)).await;
+    let mut flood = Raw::connect(rig.addr, "flood").await;
+    // More than all buffers of a socket; it fits into what may wait for a client.
+    let payload = "x".repeat(1_000_000);
+    for _ in 0..20 {
+        flood.send(&publish("flood", &payload, 1, false, 1)).await;
+        assert_eq!(flood.packet().await[0], 0x40);
+    }
+    loop {
+        match rig.broker.events().recv().await.unwrap() {
+            Event::Disconnected { client, why } if client == "lazy" => {
+                assert_eq!(why, "reads nothing");
+                break;
+            }
+            _ => {}
+        }
+    }
+    // Who was silent for longer than that and then speaks is not given up.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    flood.send(&[0xc0, 0]).await;
+    assert_eq!(flood.packet().await, [0xd0, 0]);
+    drop(lazy);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keep_alive_is_enforced_also_while_messages_flow() {
     let rig = Rig::new().await;
     let mut watcher = Raw::connect(rig.addr, "watcher").await;

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use rig::{Raw, publish, subscribe};
+use rig::{Raw, publish, subscribe, wait_for};
 use tokio::io::AsyncReadExt;
 
 /// How much memory may differ.
@@ -111,4 +111,31 @@ async fn clients_and_topics_leave_nothing_behind() {
     let figures = format!("{before} KiB, after the clients {between} KiB, after the topics {after} KiB");
     eprintln!("{figures}");
     assert!((between - before).abs() < KIB && (after - before).abs() < KIB, "{figures}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_messages_go_with_their_last_subscriber() {
+    let broker = Alone::start();
+    let payload = "x".repeat(2 << 20);
+    let mut publisher = Raw::connect(broker.addr, "large").await;
+    let mut held = Vec::new();
+    for round in 0..6 {
+        // The other filter stays and keeps its number, so the one in question gets another one each time.
+        let mut raw = Raw::connect(broker.addr, &format!("r{round}")).await;
+        for filter in [format!("other/{round}"), "large".to_owned()] {
+            raw.send(&subscribe(&filter, 0)).await;
+            raw.packet().await;
+        }
+        for _ in 0..20 {
+            publisher.send(&publish("large", &payload, 1, false, 1)).await;
+            publisher.packet().await;
+            raw.packet().await;
+        }
+        let mut unsubscribe = vec![0, 1];
+        unsubscribe.extend(rig::field("large"));
+        raw.send(&rig::packet(0xa2, &unsubscribe)).await;
+        raw.packet().await;
+        held.push(raw);
+    }
+    wait_for("the messages to be gone", async || broker.rss_kib() < 40 << 10).await;
 }

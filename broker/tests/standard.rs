@@ -138,6 +138,21 @@ async fn a_subscription_counts_from_the_moment_it_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_than_a_buffer_full_goes_out_without_being_asked() {
+    let rig = Rig::new().await;
+    let payload = "x".repeat(1000);
+    for i in 0..500 {
+        rig.raw_retain(&format!("many/{i:03}"), &payload).await;
+    }
+    let mut raw = Raw::connect(rig.addr, "raw").await;
+    raw.send(&subscribe("many/+", 0)).await;
+    raw.packet().await;
+    for i in 0..500 {
+        assert_eq!(raw.packet().await, publish(&format!("many/{i:03}"), &payload, 0, true, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn large_windows_of_pipelined_messages_are_answered_in_order() {
     let rig = Rig::new().await;
     let mut raw = Raw::connect(rig.addr, "raw").await;

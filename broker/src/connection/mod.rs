@@ -90,7 +90,8 @@ struct Connection<S> {
     unconfirmed: usize,
     unconfirmed_bytes: usize,
     heard: Instant,
-    progress: Instant,
+    /// Since when the socket takes nothing although there is something to send.
+    blocked: Option<Instant>,
     /// Rings at the deadline or before it. It is set anew only to an earlier one: that happens rarely, and each time costs
     /// a lock that all connections share.
     alarm: Pin<Box<Sleep>>,
@@ -142,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             unconfirmed: 0,
             unconfirmed_bytes: 0,
             heard: crate::clock::timer(),
-            progress: crate::clock::timer(),
+            blocked: None,
             alarm: Box::pin(sleep_until(crate::clock::timer() + DAY)),
             slow_told: false,
             hub,
@@ -174,7 +175,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
         if self.input.is_empty() && self.input.capacity() > 2 * UNSENT {
             self.input = BytesMut::new();
         }
-        self.held.session.fill(self.version, &mut self.output, self.hub.now_ms());
         self.write_now()?;
         let readable = self.may_read();
         let writable = !self.output.is_empty() || self.unflushed;
@@ -207,20 +207,26 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Writes as much as the socket takes without waiting. Most of what is sent goes this way.
+    /// Writes as much of what waits as the socket takes without waiting. Most of what is sent goes this way.
     fn write_now(&mut self) -> Result<(), End> {
-        while !self.output.is_empty() || self.unflushed {
+        loop {
+            self.held.session.fill(self.version, &mut self.output, self.hub.now_ms());
+            if self.output.is_empty() && !self.unflushed {
+                return Ok(());
+            }
             match write_some(&mut self.write, &mut self.output, &mut self.unflushed).now_or_never() {
                 Some(result) => result.map_err(|_| End::Lost)?,
-                None => break,
+                None => {
+                    self.blocked.get_or_insert_with(crate::clock::timer);
+                    return Ok(());
+                }
             }
             self.written();
         }
-        Ok(())
     }
 
     fn written(&mut self) {
-        self.progress = crate::clock::timer();
+        self.blocked = None;
         if self.output.is_empty() && self.output.capacity() > 2 * UNSENT {
             self.output = BytesMut::new();
         }
@@ -243,10 +249,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
     }
 
     fn deadline(&self) -> Instant {
-        let stall = self.progress + self.hub.config.limits.stall;
-        let day = crate::clock::timer() + DAY;
-        let quiet = self.keep_alive.map_or(day, |k| self.heard + k);
-        if self.output.is_empty() { quiet } else { quiet.min(stall.max(crate::clock::timer())) }
+        let quiet = self.keep_alive.map_or_else(|| crate::clock::timer() + DAY, |k| self.heard + k);
+        self.blocked.map_or(quiet, |since| quiet.min(since + self.hub.config.limits.stall))
     }
 
     /// The keep alive counts what the client sends, so a half-open connection dies also while messages flow to it.
@@ -259,7 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             }
             self.heard = now;
         }
-        if !self.output.is_empty() && now >= self.progress + self.hub.config.limits.stall {
+        if self.blocked.is_some_and(|since| now >= since + self.hub.config.limits.stall) {
             return Err(End::Ours(0x97, "reads nothing"));
         }
         Ok(())
@@ -270,9 +274,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             Outcome::Nothing => return Ok(()),
             Outcome::Message(offer) => offer,
         };
-        if self.output.is_empty() {
-            self.progress = crate::clock::timer();
-        }
         match offer {
             Offer::Taken => Ok(()),
             Offer::Dropped => {

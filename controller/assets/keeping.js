@@ -38,7 +38,6 @@ export function keeping(send, say) {
     at("to-problem").textContent = wrong ?? "";
     if (wrong || !renaming.press()) return;
     const done = await post(`takes/${take}/rename`, { confirm: take, to }, tell);
-    // The list is told of it a moment later: the page of the new name may not be there yet.
-    if (done) location.assign("/takes");
+    if (done) location.assign(`/takes/${to}`);
   });
 }

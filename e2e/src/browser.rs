@@ -10,7 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::process::{Process, command, wait_for};
+use crate::process::{PATIENCE, Process, command, now};
 
 /// A browser with one window.
 #[derive(Debug)]
@@ -75,12 +75,18 @@ impl Browser {
         self.run(&script).as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the text of an element holds `words`.
+    /// Waits until the text of an element holds `words`; the page's style decides about capitals.
     ///
     /// # Panics
     /// When it does not in time.
     pub fn see(&self, css: &str, words: &str) {
-        wait_for(&format!("`{words}` in {css}; there is `{}`", self.text(css)), || self.text(css).contains(words));
+        let until = now() + PATIENCE;
+        let mut seen = self.text(css);
+        while !seen.to_lowercase().contains(&words.to_lowercase()) {
+            assert!(now() < until, "waited in vain for `{words}` in {css}; there is `{seen}`");
+            std::thread::sleep(Duration::from_millis(20));
+            seen = self.text(css);
+        }
     }
 
     /// Presses an element: with a finger on a phone. Scrolls to it before, as its user would.

@@ -61,7 +61,7 @@ fn a_shoot_with_the_keyboard_alone() {
     browser.run("document.getElementById('download').focus()");
     browser.enter();
     browser.see("[data-list=downloads]", "keys_01");
-    browser.see("[data-list=downloads] .state", "done");
+    browser.see("[data-list=downloads] .state", "all here");
     browser.see("[data-list=takes]", "keys_01");
 }
 
@@ -134,7 +134,7 @@ fn footage_is_fetched_renamed_freed_and_thrown_away() {
     let browser = Browser::desktop();
     browser.open(rig.http, "/");
     browser.press("#download");
-    browser.see("[data-list=downloads] .state", "done");
+    browser.see("[data-list=downloads] .state", "all here");
     browser.press("[data-list=takes] a");
     browser.see("h1", "kept_01");
 
@@ -164,12 +164,7 @@ fn footage_is_fetched_renamed_freed_and_thrown_away() {
     browser.pause(TWO_PRESSES);
     browser.press("#rename");
     wait_for("the folder to have its new name", || rig.downloads().join("best_01").is_dir());
-    browser.see("main", "best_01");
-
-    wait_for("the page of the new name", || {
-        browser.open(rig.http, "/takes/best_01");
-        browser.text("h1") == "best_01"
-    });
+    browser.see("h1", "best_01");
     browser.press("#discard");
     browser.see("#discard", "Press again");
     browser.pause(TWO_PRESSES);

@@ -21,6 +21,9 @@ use crate::freeable::{self, Freeable};
 use crate::homes::{self, Kept};
 use crate::snapshot::{Snapshot, TakeSummary};
 
+/// The list of takes follows the folder within this time.
+const SEEN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Whether an address below `/api/` is one of these, asked by POST.
 pub(super) fn is_post(segments: &[&str]) -> bool {
     matches!(segments, ["download", "cancel"] | ["takes", _, "rename" | "delete"])
@@ -107,6 +110,10 @@ async fn rename<B: Buf>(
         }
     }
     tracing::info!("the take {} is named {to} here from now on", take.take);
+    // Whoever asks for the take next asks by its new name; the watch on the folder may be a moment late.
+    let mut seen = site.door.snapshot.clone();
+    let there = seen.wait_for(|snapshot| snapshot.takes.iter().any(|known| known.take == to));
+    let _ = tokio::time::timeout(SEEN, there).await;
     Ok(json(StatusCode::OK, &json!({"ok": true, "take": to, "ids": take.ids})))
 }
 

@@ -1,7 +1,7 @@
 //! One part of a download: a take from a node into `<downloads>/<take>/<ip>/`, then the proof that it is whole, then,
 //! when that is wished, the end of the node's copy.
 //!
-//! A take that was renamed here lies elsewhere, so a part is done in [`Piece`]s, one for each folder.
+//! A take that was renamed here lies elsewhere, so a part is done in pieces, one for each folder.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -122,7 +122,8 @@ pub(super) async fn body<B: Buf>(
     Ok(bytes)
 }
 
-fn malformed(message: &str) -> Refused {
+/// What was sent cannot be read, or contradicts itself.
+pub(super) fn malformed(message: impl Into<String>) -> Refused {
     Refused::with(StatusCode::BAD_REQUEST, ErrorCode::Malformed, message)
 }
 

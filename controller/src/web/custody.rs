@@ -14,8 +14,8 @@ use warp::{Buf, Stream};
 
 use super::Site;
 use super::answer::{Refused, json};
-use super::command::{read, same_site, send};
-use super::discard::{at_rest, discard};
+use super::command::{malformed, read, same_site, send};
+use super::discard::{at_rest, confirmed, discard};
 use super::routes::known;
 use crate::freeable::{self, Freeable};
 use crate::homes::{self, Kept};
@@ -93,9 +93,7 @@ async fn rename<B: Buf>(
 ) -> Result<Response, Refused> {
     same_site(headers)?;
     let wish: Renaming = protocol::read(&read(headers, body).await?).map_err(malformed)?;
-    if wish.confirm != take.take.as_str() {
-        return Err(malformed(format!("field `confirm`: it is not the take's name, {}", take.take)));
-    }
+    confirmed(take, &wish.confirm)?;
     let to = TakeName::new(&wish.to).map_err(Refusal::from)?;
     at_rest(snapshot, take)?;
     let (downloads, from, name) = (site.door.downloads.clone(), take.take.clone(), to.clone());
@@ -115,8 +113,4 @@ async fn rename<B: Buf>(
     let there = seen.wait_for(|snapshot| snapshot.takes.iter().any(|known| known.take == to));
     let _ = tokio::time::timeout(SEEN, there).await;
     Ok(json(StatusCode::OK, &json!({"ok": true, "take": to, "ids": take.ids})))
-}
-
-fn malformed(message: String) -> Refused {
-    Refused::with(StatusCode::BAD_REQUEST, ErrorCode::Malformed, message)
 }

@@ -12,7 +12,7 @@ use warp::{Buf, Stream};
 
 use super::Site;
 use super::answer::{Refused, json};
-use super::command::{read, same_site};
+use super::command::{malformed, read, same_site};
 use crate::snapshot::{Snapshot, TakeSummary};
 use crate::trash;
 
@@ -32,11 +32,8 @@ pub(super) async fn discard<B: Buf>(
 ) -> Result<Response, Refused> {
     same_site(headers)?;
     let body = read(headers, body).await?;
-    let malformed = |message: String| Refused::with(StatusCode::BAD_REQUEST, ErrorCode::Malformed, message);
     let wish: Wish = protocol::read(&body).map_err(malformed)?;
-    if wish.confirm != take.take.as_str() {
-        return Err(malformed(format!("field `confirm`: it is not the take's name, {}", take.take)));
-    }
+    confirmed(take, &wish.confirm)?;
     at_rest(snapshot, take)?;
     let (downloads, name, now) = (site.door.downloads.clone(), take.take.clone(), site.clocks.wall());
     let work = tokio::task::spawn_blocking(move || trash::discard(&downloads, &name, now));
@@ -45,6 +42,14 @@ pub(super) async fn discard<B: Buf>(
     let place = moved.map_err(internal)?;
     tracing::info!("the take {} was deleted here and lies in {} for a week", take.take, place.display());
     Ok(json(StatusCode::OK, &json!({"ok": true, "take": take.take, "trash": place})))
+}
+
+/// Refuses what changes a take for good, unless the body names it once more.
+pub(super) fn confirmed(take: &TakeSummary, name: &str) -> Result<(), Refused> {
+    if name == take.take.as_str() {
+        return Ok(());
+    }
+    Err(malformed(format!("field `confirm`: it is not the take's name, {}", take.take)))
 }
 
 /// Refuses to touch a take that is being recorded or fetched.

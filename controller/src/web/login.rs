@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use headers::authorization::Basic;
 use headers::{Authorization, Cookie, HeaderMapExt as _};
 use serde::Deserialize;
-use syncslate_shared::command::ErrorCode;
 use syncslate_shared::time::{Clocks as _, Wall};
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -13,7 +12,7 @@ use warp::{Buf, Stream};
 
 use super::Site;
 use super::answer::{Refused, text};
-use super::command::{body, same_origin};
+use super::command::{body, malformed, same_origin};
 use crate::lock::{Lock, SESSION, Visitor};
 
 const COOKIE: &str = "syncslate";
@@ -61,10 +60,8 @@ pub(super) async fn enter<B: Buf>(
 ) -> Result<Response, Refused> {
     same_origin(headers)?;
     let bytes = body(headers, stream, LONGEST).await?;
-    let form: Form = serde_urlencoded::from_bytes(&bytes).map_err(|e| {
-        let message = format!("the form has the fields name, password and next: {e}");
-        Refused::with(StatusCode::BAD_REQUEST, ErrorCode::Malformed, message)
-    })?;
+    let form: Form = serde_urlencoded::from_bytes(&bytes)
+        .map_err(|e| malformed(format!("the form has the fields name, password and next: {e}")))?;
     let next = if is_local(&form.next) { form.next.as_str() } else { "/" };
     let visitor = match from {
         Some(ip) => site.door.lock.enter(ip, &form.name, &form.password).await,

@@ -154,7 +154,7 @@ fn fetch(rig: &Rig) {
     let mut state = String::new();
     // The bench has no patience of its own: a round takes as long as it takes.
     while state != "done" {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(std::time::Duration::from_millis(100));
         let heard = rig.ear.all().into_iter().rev().find(|heard| heard.topic == "download/bench");
         state = heard.and_then(|heard| Some(heard.json["state"].as_str()?.to_owned())).unwrap_or_default();
         assert_ne!(state, "failed");

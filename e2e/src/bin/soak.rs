@@ -97,12 +97,29 @@ fn settle(rig: &Rig) {
     }
 }
 
+/// Memory in KiB and open files of the controller and the nodes.
+fn held(rig: &mut Rig) -> Vec<(u64, usize)> {
+    let controller = rig.controller().holds();
+    let nodes = (1..=3).map(|i| rig.at(i).process.as_ref().unwrap().holds());
+    let nodes: Vec<_> = nodes.collect();
+    [vec![controller], nodes].concat()
+}
+
+/// Nobody holds much more than after the first take: what grows with each take or fault would.
+fn expect_no_leak(first: &[(u64, usize)], now: &[(u64, usize)]) {
+    for ((kib, files), (kib_now, files_now)) in first.iter().zip(now) {
+        assert!(*kib_now < kib * 3 / 2 + 8 * 1024, "{kib} KiB after the first take, {kib_now} KiB now");
+        assert!(*files_now < files + 16, "{files} files open after the first take, {files_now} now");
+    }
+}
+
 fn main() {
     let minutes: u64 = std::env::args().nth(1).and_then(|arg| arg.parse().ok()).unwrap_or(60);
     let begin = now();
     let mut dice = Dice::new();
     let mut rig = Rig::new().node("phase_ms=3,ppm=40").node("phase_ms=14").node("phase_ms=25,ppm=-60").up("armed");
     let (mut takes, mut faults, mut missing) = (0, 0, 0);
+    let mut first = None;
     while begin.elapsed() < Duration::from_secs(60 * minutes) {
         takes += 1;
         rig.roll(&format!("soak_{takes:03}"));
@@ -129,6 +146,10 @@ fn main() {
             missing += holes.iter().map(|hole| hole.missing).sum::<u64>();
         }
         rig.ear.clear();
+        let now_held = held(&mut rig);
+        let told: Vec<_> = now_held.iter().map(|(kib, files)| format!("{kib} KiB {files} files")).collect();
+        println!("{:>5} s  take {takes}, controller and nodes hold {}", begin.elapsed().as_secs(), told.join(", "));
+        expect_no_leak(first.get_or_insert_with(|| now_held.clone()), &now_held);
     }
     println!("{takes} takes, {faults} faults, {missing} frames missing, every one of them told");
 }

@@ -304,7 +304,8 @@ impl Downloads {
                 self.follow.begun(*ip);
                 job.unsaid = Unsaid::State;
                 let (which, delete) = part.doing.clone();
-                effects.push(Effect::Fetch(Errand { take: job.take.clone(), ip: *ip, which, delete, growing }));
+                let aes = around.fleet.has_aes(*ip);
+                effects.push(Effect::Fetch(Errand { take: job.take.clone(), ip: *ip, which, delete, growing, aes }));
             }
         }
         effects

@@ -58,6 +58,8 @@ pub struct Errand {
     pub delete: Which,
     /// A take of the name that is rolling, and what is done about it.
     pub growing: Option<Growing>,
+    /// Whether the node's processor has instructions for AES.
+    pub aes: bool,
 }
 
 /// A take whose files grow still.

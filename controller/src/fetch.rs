@@ -36,6 +36,7 @@ impl Part {
         if let Some(Growing::ClosedOnly(_)) = self.errand.growing {
             self.rsync = self.rsync.gently();
         }
+        self.rsync.aes = self.errand.aes && syncslate_shared::processor::has_aes();
         // Asked again: since the wish, files may have been closed.
         let all = self.rsync.list(self.errand.ip).await?;
         let files: Vec<_> = all.into_iter().filter(|file| self.wants(&file.name)).collect();

@@ -91,7 +91,7 @@ impl Rig {
     async fn run(&self, delete: bool) -> (Fetched, Progress) {
         let take = TakeName::new("A").unwrap();
         let delete = Which::Every(delete);
-        self.errand(Errand { take, ip: IP, which: Which::ALL, delete, growing: None }).await
+        self.errand(Errand { take, ip: IP, which: Which::ALL, delete, growing: None, aes: false }).await
     }
 
     async fn errand(&self, errand: Errand) -> (Fetched, Progress) {
@@ -278,6 +278,7 @@ async fn of_a_take_that_rolls_only_closed_footage_comes() {
         which: Which::ALL,
         delete: Which::NONE,
         growing: Some(growing),
+        aes: true,
     };
     let (outcome, last) = rig.errand(errand(Growing::ClosedOnly(id.clone()))).await;
     assert_eq!((outcome, last.verified), (Ok(None), 1));
@@ -319,7 +320,7 @@ async fn one_of_two_takes_of_a_name_is_deleted_alone() {
     fs::write(&other, "another take").unwrap();
     let stamp = syncslate_shared::take::Stamp::try_from("20251023_140210".to_owned()).unwrap();
     let take = TakeName::new("A").unwrap();
-    let errand = Errand { take, ip: IP, which: Which::ALL, delete: Which::named(Some(stamp)), growing: None };
+    let errand = Errand { take, ip: IP, which: Which::ALL, delete: Which::named(Some(stamp)), growing: None, aes: false };
     let told = rig.errand(errand).await.0.unwrap().unwrap();
     assert!(told.contains("5 files deleted"), "{told}");
     assert_eq!((rig.names_there(), rig.names_here().len(), other.exists()), (1, 6, true));

@@ -121,6 +121,11 @@ impl Fleet {
         self.nodes.get(&ip).is_some_and(|node| node.state() != NodeState::Offline)
     }
 
+    /// Whether a node says that its processor has instructions for AES.
+    pub fn has_aes(&self, ip: Ipv4Addr) -> bool {
+        self.nodes.get(&ip).and_then(|node| node.status.as_ref()).is_some_and(|status| status.aes)
+    }
+
     /// All that were ever heard of.
     pub fn known(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
         self.nodes.keys().copied()

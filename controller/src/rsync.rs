@@ -46,6 +46,8 @@ pub struct Rsync {
     pub gentle_limit: Size,
     /// Whether it gives way to everything else on this machine.
     pub gentle: bool,
+    /// Whether this computer and the node both have instructions for AES: ssh then uses AES-GCM.
+    pub aes: bool,
     /// A transfer on which nothing comes for so long is broken off.
     pub silence: Duration,
 }
@@ -101,6 +103,7 @@ impl Rsync {
             limit,
             gentle_limit,
             gentle: false,
+            aes: false,
             silence: Duration::from_secs(30),
         }
     }
@@ -227,6 +230,10 @@ impl Rsync {
         // rsync splits this itself: single quotes keep a word whole, a doubled one stands for itself.
         words.extend(self.ssh.iter().map(|word| format!("'{}'", word.replace('\'', "''"))));
         words.extend(ours.iter().map(|option| format!("-o {option}")));
+        if self.aes {
+            // The head of ssh's own list, so a server without it still agrees on another one.
+            words.push("-o Ciphers=^aes128-gcm@openssh.com".to_owned());
+        }
         words.join(" ")
     }
 }

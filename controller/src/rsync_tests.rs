@@ -89,3 +89,10 @@ fn ssh_gets_the_users_words_first_and_whole() {
          -o ServerAliveInterval=10 -o ServerAliveCountMax=3 -o StrictHostKeyChecking=accept-new"
     );
 }
+
+#[test]
+fn with_aes_on_both_sides_ssh_prefers_it() {
+    let plain = Rsync::new("pi@{ip}:videos/".parse().unwrap());
+    let words = Rsync { aes: true, ..plain.clone() }.remote_shell();
+    assert_eq!(words, format!("{} -o Ciphers=^aes128-gcm@openssh.com", plain.remote_shell()));
+}

@@ -392,7 +392,7 @@ fn transport(source: Option<Source>, download: &DownloadSection, parallel: usize
         )));
     }
     let silence = Duration::from_secs(silence_s.into());
-    Ok(Rsync { source, ssh, remote, limit, gentle_limit, gentle: false, silence })
+    Ok(Rsync { source, ssh, remote, limit, gentle_limit, gentle: false, aes: false, silence })
 }
 
 fn prefix(text: String) -> Result<String, Failure> {

@@ -350,6 +350,7 @@ impl Node {
             }),
             temp_c: self.machine.temp_c,
             throttled: self.machine.power.map(|power| power.under_voltage || power.slowed),
+            aes: syncslate_shared::processor::has_aes(),
             camera: self.camera_report(),
             findings,
             fault: self.session.fault(),

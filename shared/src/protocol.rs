@@ -343,6 +343,9 @@ pub struct NodeStatus {
     /// Whether the processor is slowed down by heat or low voltage now; null when the machine cannot tell.
     #[serde(deserialize_with = "nullable")]
     pub throttled: Option<bool>,
+    /// Whether the processor has instructions for AES ([`crate::processor::has_aes`]).
+    #[serde(default)]
+    pub aes: bool,
     /// The camera.
     pub camera: CameraReport,
     /// What is wrong; null when nothing is.

@@ -266,7 +266,7 @@ async fn http_get(at: &str, path: &str) -> std::io::Result<String> {
 
 fn status(n: u8) -> Value {
     json!({"v":1,"ip":ip(n),"name":"left","state":"armed","take":null,"frames":0,"dropped":0,"fps":30.0,
-        "segment":null,"bytes":0,"skew_us":null,"clock":null,"disk":null,"temp_c":null,"throttled":null,
+        "segment":null,"bytes":0,"skew_us":null,"clock":null,"disk":null,"temp_c":null,"throttled":null,"aes":true,
         "camera":{"kind":"test","model":null,"width":640,"height":360,"fps":30.0,"start_ms":900,"ring_s":4.0},
         "fault":null,"version":"0.1.0","booted":"2025-10-23T11:00:00Z","at":syncslate_shared::time::Clocks::wall(&syncslate_shared::time::SystemClocks)})
 }

@@ -104,6 +104,7 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
         }),
         temp_c: Some(48.0 + f64::from(n)),
         throttled: Some(false),
+        aes: false,
         camera: CameraReport {
             kind: "rpicam".into(),
             model: Some("imx477".into()),

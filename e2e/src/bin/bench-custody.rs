@@ -63,11 +63,12 @@ fn main() {
     let by_hand = folder.path().join("by_hand");
     let names = ["cp, one for each node", "rsync, one for each node", "the same, sync, sha256sum", "the controller"];
     let mut costs = vec![Vec::new(); names.len()];
-    for _ in 0..rounds {
-        for (at, costs) in costs.iter_mut().enumerate() {
+    for round in 0..rounds {
+        // Who begins changes, so that what else the machine does falls on all.
+        for at in (0..names.len()).map(|turn| (turn + round) % names.len()) {
             fresh(&by_hand);
             let watched = watched(&mut rig, &way);
-            costs.push(measure(&watched, || match at {
+            costs[at].push(measure(&watched, || match at {
                 0 => together(|n| copy(folder.path(), &by_hand, n)),
                 1 => together(|n| plain(&way, &by_hand, n)),
                 2 => {
@@ -254,7 +255,7 @@ fn free_port() -> u16 {
 
 fn status(n: u8) -> String {
     json!({"v":1,"ip":ip(n),"name":"left","state":"armed","take":null,"frames":0,"dropped":0,"fps":30.0,
-        "segment":null,"bytes":0,"skew_us":null,"clock":null,"disk":null,"temp_c":null,"throttled":null,
+        "segment":null,"bytes":0,"skew_us":null,"clock":null,"disk":null,"temp_c":null,"throttled":null,"aes":true,
         "camera":{"kind":"test","model":null,"width":640,"height":360,"fps":30.0,"start_ms":900,"ring_s":4.0},
         "fault":null,"version":"0.1.0","booted":"2025-10-23T11:00:00Z","at":"2025-10-23T11:00:00Z"})
     .to_string()

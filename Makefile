@@ -1,6 +1,7 @@
 # make demo: a controller and three simulated cameras at http://127.0.0.1:8080
 # make test: all tests      make lint: format, clippy, documentation
 # make bench: what it costs      make fuzz: every parser, a minute each
+# make screenshots: every page on a desk and in a hand, light and dark
 # make soak: three nodes, an hour, a fault a minute, every frame accounted for
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
@@ -9,7 +10,7 @@ CLIENTS = $(CURDIR)/.cache/clients
 FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test lint bench soak fuzz
+.PHONY: demo test lint bench soak fuzz screenshots
 
 demo:
 	@.ci/install $(DEMO_TOOLS)
@@ -34,11 +35,17 @@ bench:
 	target/release/bench-node
 	target/release/bench-broker
 	target/release/bench-custody
+	target/release/bench-page
 
 soak:
 	@.ci/install $(TEST_TOOLS)
 	cargo build --release --locked --workspace --bins
 	target/release/soak $(SOAK_MINUTES)
+
+screenshots:
+	@.ci/install $(TEST_TOOLS)
+	cargo build --locked --workspace --bins
+	target/debug/screenshots screenshots
 
 fuzz:
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \

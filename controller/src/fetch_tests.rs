@@ -320,7 +320,8 @@ async fn one_of_two_takes_of_a_name_is_deleted_alone() {
     fs::write(&other, "another take").unwrap();
     let stamp = syncslate_shared::take::Stamp::try_from("20251023_140210".to_owned()).unwrap();
     let take = TakeName::new("A").unwrap();
-    let errand = Errand { take, ip: IP, which: Which::ALL, delete: Which::named(Some(stamp)), growing: None, aes: false };
+    let errand =
+        Errand { take, ip: IP, which: Which::ALL, delete: Which::named(Some(stamp)), growing: None, aes: false };
     let told = rig.errand(errand).await.0.unwrap().unwrap();
     assert!(told.contains("5 files deleted"), "{told}");
     assert_eq!((rig.names_there(), rig.names_here().len(), other.exists()), (1, 6, true));

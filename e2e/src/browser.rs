@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use url::Url;
 
 use crate::process::{PATIENCE, Process, command, now};
 
@@ -31,6 +34,17 @@ impl Browser {
         Self::with(&json!({"mobileEmulation": {
             "deviceMetrics": {"width": 360, "height": 740, "pixelRatio": 2.0, "touch": true, "mobile": true},
         }}))
+    }
+
+    /// From now on the system is one that its owner made `dark` or `light`.
+    pub fn system(&self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.tell("Emulation.setEmulatedMedia", json!({"features": features}));
+    }
+
+    /// Tells the browser something that WebDriver has no word for, by Chromium's own protocol.
+    fn tell(&self, command: &'static str, params: Value) -> Value {
+        self.runtime.block_on(self.client().issue_cmd(Tell { command, params })).unwrap()
     }
 
     fn with(options: &Value) -> Self {
@@ -133,6 +147,12 @@ impl Browser {
         let png = self.runtime.block_on(self.client().screenshot()).unwrap();
         std::fs::write(file, png).unwrap();
     }
+
+    /// Keeps a picture of the whole page, also of what one would have to scroll to.
+    pub fn long_picture(&self, file: &Path) {
+        let told = self.tell("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true}));
+        std::fs::write(file, from_base64(told["data"].as_str().unwrap())).unwrap();
+    }
 }
 
 impl Drop for Browser {
@@ -141,5 +161,50 @@ impl Drop for Browser {
         if let Some(client) = self.client.take() {
             let _ = self.runtime.block_on(client.close());
         }
+    }
+}
+
+#[derive(Debug)]
+struct Tell {
+    command: &'static str,
+    params: Value,
+}
+
+impl WebDriverCompatibleCommand for Tell {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({"cmd": self.command, "params": self.params}).to_string()))
+    }
+}
+
+/// What a text in Base64 (RFC 4648, section 4) stands for.
+fn from_base64(text: &str) -> Vec<u8> {
+    let six = |letter: u8| match letter {
+        b'A'..=b'Z' => Some(letter - b'A'),
+        b'a'..=b'z' => Some(letter - b'a' + 26),
+        b'0'..=b'9' => Some(letter - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
+    for value in text.bytes().map_while(six) {
+        bits = bits << 6 | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn base64_as_the_rfc_has_it() {
+    for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")] {
+        assert_eq!(from_base64(text), bytes.as_bytes());
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends with a panic that says why")]
 
 pub mod browser;
+pub mod crowd;
 pub mod dice;
 pub mod disk;
 pub mod judge;

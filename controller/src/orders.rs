@@ -204,7 +204,10 @@ mod tests {
         assert!(forced.len() == 2 && forced[0].1.force);
         // Blinking hurts no take.
         let blinking = orders(&rig.message("cmd/identify", r#"{"nodes":["192.168.1.102"]}"#, false));
-        assert_eq!(blinking.iter().map(|(ip, order)| (*ip, order.action)).collect::<Vec<_>>(), [(ip(2), Action::Identify)]);
+        assert_eq!(
+            blinking.iter().map(|(ip, order)| (*ip, order.action)).collect::<Vec<_>>(),
+            [(ip(2), Action::Identify)]
+        );
         let refused = Refusal::new(ErrorCode::NotReady, "it has no LED");
         let result = answer(&reply(&mut rig, 2, &blinking[0].1, Some(refused)));
         assert_eq!((result.cmd.as_str(), result.error.unwrap().code), ("identify", ErrorCode::NotReady));

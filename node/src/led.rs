@@ -48,7 +48,8 @@ impl Led {
     }
 
     fn folder(&self) -> Result<PathBuf, Refusal> {
-        let known = self.folder.iter().cloned().chain(USUAL.iter().filter(|_| self.folder.is_none()).map(PathBuf::from));
+        let known =
+            self.folder.iter().cloned().chain(USUAL.iter().filter(|_| self.folder.is_none()).map(PathBuf::from));
         let known: Vec<PathBuf> = known.collect();
         known.iter().find(|folder| folder.join("brightness").exists()).cloned().ok_or_else(|| {
             let names = known.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ");
@@ -134,7 +135,8 @@ fn active(text: &str) -> &str {
 }
 
 fn denied(path: &Path, what: &str, error: &std::io::Error) -> Refusal {
-    let hint = "the user of the service must be allowed to, by a udev rule; `led` in the node's settings names another LED";
+    let hint =
+        "the user of the service must be allowed to, by a udev rule; `led` in the node's settings names another LED";
     Refusal::new(ErrorCode::NotReady, format!("cannot {what} {}: {error}\n\nhint: {hint}", path.display()))
 }
 

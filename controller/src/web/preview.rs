@@ -62,7 +62,9 @@ fn none(node: &NodeView) -> Response {
     let (retry_s, why) = match node.state {
         NodeState::Offline => (5, "the camera computer is not reachable".to_owned()),
         NodeState::Standby => (5, "the camera is not running".to_owned()),
-        NodeState::Fault => (2, fault.map_or_else(|| "the camera has a fault".to_owned(), |fault| fault.message.clone())),
+        NodeState::Fault => {
+            (2, fault.map_or_else(|| "the camera has a fault".to_owned(), |fault| fault.message.clone()))
+        }
         NodeState::Starting => (1, "the camera is starting".to_owned()),
         NodeState::Armed | NodeState::Rolling => (1, "the first one is on its way".to_owned()),
     };

@@ -8,14 +8,14 @@ use syncslate_broker::accounts::Accounts;
 use syncslate_controller::door::{Door, Request};
 use syncslate_controller::lock::Lock;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
+use syncslate_controller::viewfinder::Viewfinder;
 use syncslate_shared::files::{Base, Kind};
+use syncslate_shared::preview::LeaseMessage;
 use syncslate_shared::protocol::{
     CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Drops, Fault, Finding, Level, Marks,
     NodeDownload, NodeState, NodeStatus, Take,
 };
 use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
-use syncslate_controller::viewfinder::Viewfinder;
-use syncslate_shared::preview::LeaseMessage;
 use syncslate_shared::time::{SystemClocks, Wall};
 use tokio::sync::{broadcast, mpsc, watch};
 

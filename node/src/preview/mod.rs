@@ -87,3 +87,27 @@ impl Preview {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_lease_changes_nothing() {
+        let at = |s| Mono::from_micros(11_000_003) + Duration::from_secs(s);
+        let mut preview = Preview::new([10, 0, 0, 7].into(), Arc::new(|_| {}));
+        let mine: &[u8] = br#"{"nodes":["10.0.0.7"],"fps":2,"for_s":10}"#;
+        assert!(preview.heard(mine, true, None, at(0)).unwrap_err().contains("kept"));
+        assert!(preview.heard(b"{", false, None, at(0)).is_err());
+        preview.heard(br#"{"nodes":["10.0.0.8"],"fps":2,"for_s":10}"#, false, None, at(0)).unwrap();
+        assert_eq!(preview.leases, Leases::default());
+        preview.heard(mine, false, None, at(0)).unwrap();
+        let promised = preview.leases.clone();
+        assert!(preview.heard(br#"{"fps":0,"for_s":10}"#, false, None, at(1)).is_err());
+        assert_eq!(preview.leases, promised);
+        // Without a camera there is nothing to make pictures of.
+        assert!(promised != Leases::default() && preview.worker.is_none());
+    }
+}

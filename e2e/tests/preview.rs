@@ -13,6 +13,8 @@ use syncslate_e2e::rig::Rig;
 use syncslate_node::decode::read_pictures;
 use syncslate_shared::time::{Clocks as _, SystemClocks, Wall};
 
+/// Pictures are made at the lowest priority: on a machine that is busy with others they take their time.
+const LONG: Duration = Duration::from_secs(300);
 /// The page takes two presses closer together than 0.7 s for one.
 const TWO_PRESSES: Duration = Duration::from_millis(900);
 
@@ -31,14 +33,31 @@ fn lease(rig: &Rig, for_s: u32, width: u32) {
     rig.publish("cmd/preview", payload.to_string().as_bytes(), &[]);
 }
 
-/// The next picture that comes, as a file.
-fn picture(rig: &Rig, file: &Path) {
+/// Waits until `condition` holds, longer than for anything that matters to a take.
+fn patiently(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = now() + LONG;
+    while !condition() {
+        assert!(now() < until, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The next picture that comes while somebody looks so closely, as a file.
+fn picture(rig: &Rig, width: u32, file: &Path) {
     let topic = format!("preview/{}", rig.ips()[0]);
     let mut sub = command("mosquitto_sub");
-    sub.args(["-h", "127.0.0.1", "-p", &rig.mqtt.to_string(), "-t", &topic, "-C", "1", "-N", "-W", "30"]);
-    let heard = sub.output().unwrap();
-    assert!(heard.stdout.starts_with(&[0xff, 0xd8]) && heard.stdout.ends_with(&[0xff, 0xd9]), "no picture came");
-    std::fs::write(file, heard.stdout).unwrap();
+    sub.args(["-h", "127.0.0.1", "-p", &rig.mqtt.to_string(), "-t", &topic, "-C", "1", "-N"]);
+    let mut sub = sub.stdout(std::fs::File::create(file).unwrap()).spawn().unwrap();
+    let mut asked = None;
+    patiently("a picture", || {
+        if asked.is_none_or(|asked| now().duration_since(asked) > Duration::from_secs(3)) {
+            lease(rig, 6, width);
+            asked = Some(now());
+        }
+        sub.try_wait().unwrap().is_some()
+    });
+    let jpeg = std::fs::read(file).unwrap();
+    assert!(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9]), "no picture came");
 }
 
 fn size(file: &Path) -> String {
@@ -60,16 +79,13 @@ fn a_lease_brings_pictures_while_a_take_rolls_and_ends_by_itself() {
     rig.roll("seen");
     rig.recorded(1, 30);
     let asked = now();
-    lease(&rig, 20, 320);
-    wait_for("the first picture", || heard(&rig) > 0);
+    picture(&rig, 320, &file);
     println!("the first picture came after {:?}", asked.elapsed());
-    picture(&rig, &file);
     assert_eq!(size(&file), "mjpeg,320,180");
 
     // Another one looks closer: he gets the camera's own size, and so does the first one meanwhile.
-    wait_for("the camera's own size", || {
-        lease(&rig, 5, 0);
-        picture(&rig, &file);
+    patiently("the camera's own size", || {
+        picture(&rig, 0, &file);
         size(&file) == "mjpeg,640,360"
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -78,17 +94,20 @@ fn a_lease_brings_pictures_while_a_take_rolls_and_ends_by_itself() {
     assert_eq!(code.ip, rig.ips()[0]);
     let age = SystemClocks.wall().since_us(Wall::from_micros((code.time_ns / 1000) as i64));
     println!("its exposure was {} ms before it could be read here", age / 1000);
-    assert!((0..30_000_000).contains(&age), "{age} µs");
+    assert!((0..300_000_000).contains(&age), "{age} µs");
 
     // The child that makes them is killed and comes back.
-    lease(&rig, 12, 0);
-    picture(&rig, &file);
-    let killed = maker(rig.at(1).process.as_ref().unwrap()).unwrap();
-    send(killed, Signal::KILL);
-    wait_for("another child", || maker(rig.at(1).process.as_ref().unwrap()).is_some_and(|pid| pid != killed));
-    picture(&rig, &file);
+    lease(&rig, 30, 0);
+    let mut killed = None;
+    patiently("the child", || {
+        killed = maker(rig.at(1).process.as_ref().unwrap());
+        killed.is_some()
+    });
+    send(killed.unwrap(), Signal::KILL);
+    picture(&rig, 0, &file);
+    assert_ne!(maker(rig.at(1).process.as_ref().unwrap()), killed);
 
-    wait_for("the end of the lease", || maker(rig.at(1).process.as_ref().unwrap()).is_none());
+    patiently("the end of the lease", || maker(rig.at(1).process.as_ref().unwrap()).is_none());
     rig.ear.clear();
     for _ in 0..2 {
         rig.status(1, "to say something", |status| (status["state"] == "rolling").then_some(()));
@@ -129,13 +148,13 @@ fn a_tile_shows_a_picture_and_opens_to_a_full_view() {
     browser.open(rig.http, "/");
     browser.see(".word", "ARMED");
     let tile = format!(".tile[data-key='{ip}']");
-    wait_for("a picture in the tile", || drawn(&browser, &format!("{tile} canvas")));
+    patiently("a picture in the tile", || drawn(&browser, &format!("{tile} canvas")));
     browser.press(&format!("{tile} .view"));
     browser.see("h1", "cam1");
-    wait_for("a sharpness", || number(&browser, "sharp") > 0.0);
-    wait_for("a histogram", || drawn(&browser, "#histogram"));
+    patiently("a sharpness", || number(&browser, "sharp") > 0.0);
+    patiently("a histogram", || drawn(&browser, "#histogram"));
     browser.see("#clipping", "at black");
-    wait_for("the camera's own size", || browser.run("return document.getElementById('picture').width") == json!(640));
+    patiently("the camera's own size", || browser.run("return document.getElementById('picture').width") == json!(640));
     assert!(number(&browser, "peak") >= number(&browser, "sharp"));
     for aid in ["thirds", "safe", "zebra", "crop"] {
         browser.press(&format!("[data-aid={aid}]"));

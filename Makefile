@@ -33,6 +33,7 @@ bench:
 	@.ci/install $(TEST_TOOLS)
 	cargo build --release --locked --workspace --bins
 	target/release/bench-node
+	target/release/bench-preview 60
 	target/release/bench-broker
 	target/release/bench-custody
 	target/release/bench-page

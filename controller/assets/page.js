@@ -4,11 +4,13 @@ import { fill } from "./bind.js";
 import { now, takeTime } from "./clock.js";
 import { controls } from "./controls.js";
 import { follow } from "./live.js";
+import { previews } from "./previews.js";
 import { texts } from "./texts.js";
 
 const view = {};
 const clock = document.getElementById("clock");
 const lost = document.getElementById("lost");
+const own = document.getElementById("node")?.dataset.ip;
 const onView = controls(view);
 
 function show(fields) {
@@ -20,7 +22,7 @@ function show(fields) {
   Object.assign(view, fields);
   if (view.order) fields.nodes = view.order.map((key) => view[`node ${key}`]).filter(Boolean);
   // Lists of the pages about takes are as they were when the page was opened.
-  if (document.getElementById("operate")) fill(document.body, fields);
+  if (own || document.getElementById("operate")) fill(document.body, fields);
   onView(fields);
   tick();
 }
@@ -43,4 +45,5 @@ function link(up) {
 }
 
 setInterval(tick, 100);
-follow(show, link);
+previews(document.querySelector("[data-list=nodes]"));
+follow(own ? `/live/${own}` : "/live", show, link);

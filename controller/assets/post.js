@@ -3,13 +3,13 @@
 import { texts } from "./texts.js";
 
 /** Posts to `/api/{word}`; gives the answer, or says what is wrong by `say` (with its code) and gives null. */
-export async function post(word, body, say) {
+export async function post(word, body, say, patience = 8000) {
   try {
     const response = await fetch(`/api/${word}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(8000),
+      signal: AbortSignal.timeout(patience),
     });
     const result = await response.json();
     if (!result.error) return result;

@@ -18,11 +18,26 @@ export const texts = {
   emptyName: "A take name needs at least one character.",
   badStart: "A take name starts with a letter or a digit.",
   badCharacter: (character) => `A take name is made of letters A–Z, digits, “.”, “_” and “-”; it cannot hold “${character}”.`,
+  noPicture: "No picture: the controller does not answer",
+  secondsOld: (seconds) => `${seconds} s ago`,
+  rebootAgain: "Press again to restart",
+  shutdownAgain: "Press again to turn off",
+  ordering: "Asking the camera computer …",
+  clipping: (dark, bright) => `${percent(dark)} at black · ${percent(bright)} at white`,
   done: {
     start: (take) => `Rolling ${take}.`,
     stop: (take) => `Cut ${take}.`,
     mark: (take, time) => `Marked ${time}.`,
     download: () => "Download started.",
+    identify: () => "Its LED blinks for 10 s.",
+    reboot: () => "It restarts and comes back by itself.",
+    shutdown: () => "It turns off. To bring it back, unplug it and plug it in again.",
     "download/cancel": () => "Download cancelled; what has arrived stays.",
   },
 };
+
+/** A share in words: what is there but hardly to be seen is not called nothing. */
+function percent(share) {
+  if (share === 0) return "nothing";
+  return share < 0.001 ? "less than 0.1 %" : `${(share * 100).toFixed(1)} %`;
+}

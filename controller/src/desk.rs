@@ -17,7 +17,7 @@ use crate::echo::Echoes;
 use crate::event::{Asker, Effect, Event, Now};
 use crate::fleet::Fleet;
 use crate::journal::Journal;
-use crate::power::{self, Orders};
+use crate::orders::{self, Orders};
 use crate::preflight;
 use crate::snapshot::{Snapshot, TakeSummary};
 use crate::takes::Takes;
@@ -231,8 +231,8 @@ impl Desk {
                     Err(refusal) => Err(refusal),
                 }
             }
-            Ok(Wish::Power { power, nodes, force }) => {
-                let wished = power::Wished { asker, command: command.clone(), power, nodes, force };
+            Ok(Wish::Order { action, nodes, force }) => {
+                let wished = orders::Wished { asker, command: command.clone(), action, nodes, force };
                 let rolling = self.takes.rolling().map(|take| &take.id);
                 match self.orders.wish(now, wished, rolling, &self.fleet) {
                     // It is answered when the nodes have answered.
@@ -276,7 +276,7 @@ impl Desk {
             }
             Wish::Stop { at } => self.takes.stop(now, at),
             Wish::Mark { at, note } => self.takes.mark(now, at, note),
-            Wish::Download { .. } | Wish::Cancel { .. } | Wish::Power { .. } => Ok(Vec::new()),
+            Wish::Download { .. } | Wish::Cancel { .. } | Wish::Order { .. } => Ok(Vec::new()),
         }
     }
 

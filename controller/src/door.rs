@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::embedded::Figures;
 use crate::lock::Lock;
 use crate::snapshot::{News, Snapshot};
+use crate::viewfinder::Viewfinder;
 
 /// A command and where its answer goes.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Door {
     pub news: broadcast::Sender<News>,
     /// Where the footage lies.
     pub downloads: PathBuf,
+    /// The nodes' live pictures.
+    pub viewfinder: Viewfinder,
     /// Who may come in.
     pub lock: Lock,
     /// How the embedded broker is, where there is one.

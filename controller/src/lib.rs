@@ -2,11 +2,11 @@
 //!
 //! Modules in reading order. [`event`] lists what can happen and what can be done about it. [`desk`] decides, made of
 //! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] (with [`preflight`] and
-//! [`power`]) and [`downloads`] (with [`wanted`], [`which`], `job`, `meter` and `follow`). [`run`] is the one loop that does
+//! [`orders`]) and [`downloads`] (with [`wanted`], [`which`], `job`, `meter` and `follow`). [`run`] is the one loop that does
 //! what the desk decides, with [`store`], [`shelf`] (and [`library`]), [`rsync`] and [`fetch`] (with `piece`, `proof`,
 //! [`homes`], [`ledger`], [`room`], [`freeable`] and [`cleanup`]). [`check`] and [`console`] are the other things that the
 //! program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by
-//! [`door`], past the [`lock`], and sees a [`snapshot`].
+//! [`door`], past the [`lock`], and sees a [`snapshot`], and by the [`viewfinder`] the nodes' pictures ([`previews`]).
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -33,9 +33,10 @@ pub(crate) mod leftovers;
 pub mod library;
 pub mod lock;
 pub(crate) mod meter;
+pub mod orders;
 pub(crate) mod piece;
-pub mod power;
 pub mod preflight;
+pub mod previews;
 pub(crate) mod proof;
 pub mod roll;
 pub mod room;
@@ -48,6 +49,7 @@ pub mod snapshot;
 pub mod store;
 pub mod takes;
 pub mod trash;
+pub mod viewfinder;
 pub mod wanted;
 pub mod web;
 pub mod which;

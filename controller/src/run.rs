@@ -14,6 +14,7 @@ use syncslate_broker::Gate;
 use syncslate_shared::access::Access;
 use syncslate_shared::command::CommandResult;
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
+use syncslate_shared::preview::LeaseMessage;
 use syncslate_shared::protocol::{Departed, Presence, write};
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::BrokerAddress;
@@ -38,6 +39,7 @@ use crate::settings::{BrokerChoice, Settings};
 use crate::snapshot::{News, Snapshot};
 use crate::store::Store;
 use crate::trash;
+use crate::viewfinder::Viewfinder;
 
 const TICK: Duration = Duration::from_millis(250);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -95,7 +97,9 @@ impl Controller {
         let inbox = Inbox { clocks, queue };
         let mut tasks = JoinSet::new();
         let Opened { broker, mqtt, access, lock } = open_broker(&settings, &inbox, &mut tasks).await?;
-        let link = open_link(&settings, mqtt.clone(), access, &inbox, &mut tasks);
+        let (viewfinder, leases) = Viewfinder::new(Arc::clone(&inbox.clocks));
+        let way = Way { broker: mqtt.clone(), access, viewfinder: viewfinder.clone() };
+        let link = open_link(&settings, way, &inbox, &mut tasks);
         watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
         tasks.spawn(empty_trash(settings.downloads.clone(), inbox.clone()));
         let desk_settings = DeskSettings {
@@ -117,6 +121,7 @@ impl Controller {
             snapshot,
             news: news.clone(),
             downloads: settings.downloads.clone(),
+            viewfinder: viewfinder.clone(),
             lock,
             broker: broker.as_ref().map(Embedded::figures),
         };
@@ -136,7 +141,8 @@ impl Controller {
         let (stop, stopped) = oneshot::channel();
         let breaks = broker.as_ref().map(Embedded::breaks);
         let task = tokio::spawn(
-            Loop { desk, hands, snapshots, systemd: Systemd::from_env() }.run(events, asked, stopped, broker),
+            Loop { desk, hands, snapshots, viewfinder, leases, systemd: Systemd::from_env() }
+                .run(events, asked, stopped, broker),
         );
         Ok(Self { door, mqtt, http: settings.http, breaks, stop, task })
     }
@@ -210,25 +216,34 @@ async fn open_broker(settings: &Settings, inbox: &Inbox, tasks: &mut JoinSet<()>
     }
 }
 
-fn open_link(
-    settings: &Settings,
+/// The way to the nodes.
+struct Way {
     broker: BrokerAddress,
     access: Access,
-    inbox: &Inbox,
-    tasks: &mut JoinSet<()>,
-) -> Link {
+    /// Where their pictures go.
+    viewfinder: Viewfinder,
+}
+
+fn open_link(settings: &Settings, way: Way, inbox: &Inbox, tasks: &mut JoinSet<()>) -> Link {
+    let Way { broker, access, viewfinder } = way;
     let gone = presence(Presence::Offline, inbox.now().wall);
     let (link, mut events) = Link::open(LinkSettings {
         broker,
         access,
         client: "syncslate-controller".into(),
         prefix: settings.prefix.clone(),
-        subscriptions: vec!["cmd/#".into(), "status/+".into(), "answer/+".into(), Topic::Controller.to_string()],
+        subscriptions: ["cmd/#", "status/+", "answer/+", "preview/+", "controller"].map(String::from).to_vec(),
         will: Some((Topic::Controller, write(&gone))),
     });
     let inbox = inbox.clone();
     tasks.spawn(async move {
         while let Some(event) = events.recv().await {
+            if let LinkEvent::Message { topic, payload, .. } = &event
+                && let Some(Topic::Preview(ip)) = Topic::parse(topic)
+            {
+                viewfinder.show(ip, payload.clone());
+                continue;
+            }
             inbox
                 .put(match event {
                     LinkEvent::Up => Event::Up,
@@ -274,6 +289,9 @@ struct Loop {
     desk: Desk,
     hands: Hands,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    viewfinder: Viewfinder,
+    /// What those who look ask of the nodes.
+    leases: mpsc::Receiver<LeaseMessage>,
     systemd: Systemd,
 }
 
@@ -300,7 +318,14 @@ impl Loop {
                     self.hands.answers.insert(tickets, request.answer);
                     (self.hands.inbox.now(), Event::Asked { command: request.command, asker: Asker::Door(tickets) })
                 }
-                _ = ticks.tick() => (self.hands.inbox.now(), Event::Tick),
+                Some(lease) = self.leases.recv() => {
+                    self.hands.link.say(&Topic::PreviewLease, write(&lease));
+                    continue;
+                }
+                _ = ticks.tick() => {
+                    self.viewfinder.tick();
+                    (self.hands.inbox.now(), Event::Tick)
+                }
             };
             self.systemd.alive(now.mono);
             let quiet = matches!(event, Event::Tick);

@@ -157,3 +157,27 @@ async fn what_was_retained_survives_a_restart_and_a_dead_node_does_not() {
     let mut stage = Stage::on(folder).await;
     stage.hear(&format!("status/{}", ip(1)), offline).await;
 }
+
+#[tokio::test]
+async fn a_look_asks_the_node_for_pictures_and_shows_what_it_sends() {
+    use crate::previews::Size;
+    use syncslate_shared::preview::Lease;
+
+    let mut stage = Stage::new().await;
+    stage.node(1).await;
+    let door = stage.controller.door().clone();
+    assert_eq!(door.viewfinder.look(ip(1), Size::Usual), None);
+    let lease = stage.hear("cmd/preview", |json| Lease::read(json).ok()).await;
+    assert!(lease.is_for(ip(1)) && !lease.is_for(ip(2)));
+    let wait = async {
+        loop {
+            stage.client.say(&Topic::Preview(ip(1)), vec![0xff, 0xd8, 7]);
+            if let Some(shown) = door.viewfinder.look(ip(1), Size::Usual) {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let shown = tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+    assert_eq!(shown.jpeg.as_ref(), [0xff, 0xd8, 7]);
+}

@@ -7,7 +7,7 @@ use syncslate_shared::protocol::{read, write};
 use syncslate_shared::take::MAX_NOTE;
 use syncslate_shared::time::Wall;
 
-const WORDS: [&str; 6] = ["start", "stop", "mark", "download", "", "dance"];
+const WORDS: [&str; 7] = ["start", "stop", "mark", "download", "identify", "", "dance"];
 
 fuzz_target!(|data: (u8, &[u8])| {
     let (word, payload) = data;

@@ -1,6 +1,7 @@
 //! The node's loop: owns the session, hears every event, does every effect. Nothing else does either.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
@@ -17,10 +18,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::camera::CameraSettings;
+use crate::camera::{AccessUnit, CameraSettings};
 use crate::event::{Effect, Event, StoreCommand};
 use crate::findings::{self, Seen};
-use crate::power;
+use crate::led::Led;
+use crate::orders::{self, Means};
+use crate::preview::Preview;
 use crate::probe::{Machine, Probes, Reading};
 use crate::session::{Session, SessionSettings};
 use crate::settings::{Settings, own_address};
@@ -101,6 +104,8 @@ struct Node {
     camera: Option<Running>,
     clock: Option<ClockReading>,
     machine: Machine,
+    means: Means,
+    preview: Preview,
     booted: Wall,
     said: Option<Said>,
     systemd: Systemd,
@@ -136,7 +141,7 @@ impl Node {
             access: settings.access.clone(),
             client: format!("syncslate-node-{ip}"),
             prefix: settings.prefix.clone(),
-            subscriptions: vec!["take/+".into(), format!("status/{ip}"), format!("order/{ip}")],
+            subscriptions: vec!["take/+".into(), format!("status/{ip}"), format!("order/{ip}"), "cmd/preview".into()],
             will: Some((Topic::Status(ip), protocol::write(&Departed::of(ip)))),
         });
         let period = Duration::from_secs_f64(1.0 / settings.camera.fps);
@@ -148,6 +153,8 @@ impl Node {
             reserve: settings.reserve.0,
         };
         let (camera_sink, cameras) = mpsc::channel(CAMERA_QUEUE);
+        let pictures = link.clone();
+        let preview = Preview::new(ip, Arc::new(move |jpeg| pictures.say(&Topic::Preview(ip), jpeg)));
         tracing::info!("node {ip} ({name}), footage goes to {}", settings.videos.display());
         Ok(Self {
             ip,
@@ -167,6 +174,8 @@ impl Node {
             camera: None,
             clock: None,
             machine: Machine::default(),
+            means: Means { power: settings.power.clone(), led: Led::new(settings.led.clone()) },
+            preview,
             booted: clocks.wall(),
             said: None,
             systemd: Systemd::from_env(),
@@ -210,7 +219,10 @@ impl Node {
             // The link has said why; the camera goes on whatever the network does.
             Event::Link(LinkEvent::Down { .. }) => {}
             Event::Link(LinkEvent::Message { topic, payload, retain }) => self.heard(&topic, &payload, retain, now),
-            Event::Camera(event) => self.session.on_camera(event, now),
+            Event::Camera(event) => {
+                self.preview.on_camera(&event, now);
+                self.session.on_camera(event, now);
+            }
             Event::Store(event) => self.session.on_store(event, now),
             Event::Reading(Reading::Clock(clock)) => {
                 self.session.on_clock(clock.clone());
@@ -223,6 +235,7 @@ impl Node {
             }
             Event::Tick => {
                 self.session.on_tick(wall, now);
+                self.preview.tick(now);
                 self.systemd.alive(now);
             }
             Event::Quit => self.session.on_quit(),
@@ -235,6 +248,10 @@ impl Node {
                 .and_then(|current| current.take())
                 .map(|take| self.session.on_take(take, now)),
             Some(Topic::Marks) => protocol::read::<Marks>(payload).map(|marks| self.session.on_marks(marks)),
+            Some(Topic::PreviewLease) => {
+                let newest = newest_key(&self.session);
+                self.preview.heard(payload, retain, newest, now)
+            }
             Some(Topic::Order(_)) => protocol::read::<Order>(payload).map(|order| self.ordered(&order, retain)),
             _ => Ok(()),
         };
@@ -243,17 +260,17 @@ impl Node {
         }
     }
 
-    /// The computer's end is a task of its own: the loop goes on until systemd ends it.
+    /// Done by a task of its own: the loop goes on until systemd ends it.
     fn ordered(&self, order: &Order, retain: bool) {
-        let refused = power::refusal(order, retain, self.session.rolling().map(|(take, _)| &take.id));
-        let (v, ip, id, power) = (protocol::VERSION, self.ip, order.id, order.power);
-        let (link, commands, clocks) = (self.link.clone(), self.settings.power.clone(), self.clocks);
+        let refused = orders::refusal(order, retain, self.session.rolling().map(|(take, _)| &take.id));
+        let (v, ip, id, action) = (protocol::VERSION, self.ip, order.id, order.action);
+        let (link, means, clocks) = (self.link.clone(), self.means.clone(), self.clocks);
         tokio::spawn(async move {
             let error = match refused {
                 Some(refusal) => Some(refusal),
-                None => power::carry_out(power, &commands).await,
+                None => orders::carry_out(action, &means).await,
             };
-            let answer = OrderAnswer { v, ip, id, power, error, at: clocks.wall() };
+            let answer = OrderAnswer { v, ip, id, action, error, at: clocks.wall() };
             link.say(&Topic::Answer(ip), protocol::write(&answer));
         });
     }
@@ -399,4 +416,11 @@ impl Node {
         link.say(&Topic::Status(ip), protocol::write(&Departed::of(ip)));
         link.close().await;
     }
+}
+
+/// The last key frame of a camera that runs.
+fn newest_key(session: &Session) -> Option<&AccessUnit> {
+    let ring = session.ring();
+    let slot = (ring.held_s() > 0.0).then(|| ring.key_before(ring.next_seq())).flatten();
+    slot.map(|slot| &slot.unit)
 }

@@ -77,6 +77,7 @@ struct SettingsFile {
     camera: CameraFile,
     capture: CaptureFile,
     power: PowerFile,
+    led: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -158,6 +159,8 @@ pub struct Settings {
     pub reserve: Size,
     /// What turns the computer off, and off and on again.
     pub power: PowerCommands,
+    /// The LED's folder below `/sys/class/leds`; `None` for the Pi's own.
+    pub led: Option<PathBuf>,
 }
 
 impl Settings {
@@ -222,6 +225,7 @@ impl Settings {
                 shutdown: command("power.shutdown", file.power.shutdown, "poweroff")?,
                 reboot: command("power.reboot", file.power.reboot, "reboot")?,
             },
+            led: file.led,
         })
     }
 }

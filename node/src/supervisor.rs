@@ -14,23 +14,23 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// A camera that ran so long has earned a quick restart again.
 const PROVEN: Duration = Duration::from_secs(3);
 
-/// How long a camera that ended is left alone: longer each time, until it has run for a while.
+/// How long what ended is left alone before it is started again: longer each time, until it has run for a while.
 #[derive(Debug)]
-struct Backoff {
+pub(crate) struct Backoff {
     pause: Duration,
     started: Option<Mono>,
 }
 
 impl Backoff {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { pause: FIRST_PAUSE, started: None }
     }
 
-    fn on_start(&mut self, now: Mono) {
+    pub(crate) fn on_start(&mut self, now: Mono) {
         self.started = Some(now);
     }
 
-    fn on_end(&mut self, now: Mono) -> Duration {
+    pub(crate) fn on_end(&mut self, now: Mono) -> Duration {
         if self.started.take().is_some_and(|started| now.since(started) >= PROVEN) {
             self.pause = FIRST_PAUSE;
         }

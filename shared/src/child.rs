@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{ChildStdout, Command};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 /// How many of the last lines of standard error are kept.
@@ -144,6 +144,11 @@ impl Program {
 }
 
 impl Child {
+    /// Its standard input, when it was given `Stdio::piped()`; once.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.inner.stdin.take()
+    }
+
     /// Its standard output, when it was given `Stdio::piped()`; once.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.inner.stdout.take()

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::order::Power;
+use crate::order::Action;
 use crate::protocol::read;
 use crate::take::{MAX_NOTE, NameError, Stamp, TakeId, TakeName};
 use crate::time::Wall;
@@ -148,10 +148,10 @@ pub enum Wish {
         /// Only from these nodes; `None` for all.
         nodes: Option<Vec<Ipv4Addr>>,
     },
-    /// Turn nodes off, or off and on again.
-    Power {
-        /// Which of both.
-        power: Power,
+    /// Turn nodes off, or off and on again, or let them show which they are.
+    Order {
+        /// Which of these.
+        action: Action,
         /// Only these; `None` for all that are there.
         nodes: Option<Vec<Ipv4Addr>>,
         /// Also in the middle of a take.
@@ -202,7 +202,7 @@ struct DownloadJson {
 }
 
 #[derive(Deserialize)]
-struct PowerJson {
+struct OrderJson {
     nodes: Option<Vec<Ipv4Addr>>,
     #[serde(default)]
     force: bool,
@@ -292,21 +292,24 @@ fn read_wish(word: &str, payload: &[u8]) -> Result<Wish, Refusal> {
                 delete_after_verify: json.delete_after_verify,
             },
         },
-        "shutdown" | "reboot" => {
-            let power = if word == "shutdown" { Power::Shutdown } else { Power::Reboot };
-            match form::<PowerJson>(payload)? {
-                Form::Empty => Wish::Power { power, nodes: None, force: false },
-                Form::Text(_) => return Err(malformed(&format!("`cmd/{word}` is empty or a JSON object"))),
-                Form::Json(json) => Wish::Power { power, nodes: json.nodes, force: json.force },
+        other => match Action::of_word(other) {
+            Some(action) => order(action, payload)?,
+            None => {
+                return Err(malformed(&format!(
+                    "there is no command `{}`: start, stop, mark, download, shutdown, reboot and identify are known",
+                    other.chars().take(64).collect::<String>().escape_debug()
+                )));
             }
-        }
-        other => {
-            return Err(malformed(&format!(
-                "there is no command `{}`: start, stop, mark, download, shutdown and reboot are known",
-                other.chars().take(64).collect::<String>().escape_debug()
-            )));
-        }
+        },
     })
+}
+
+fn order(action: Action, payload: &[u8]) -> Result<Wish, Refusal> {
+    match form::<OrderJson>(payload)? {
+        Form::Empty => Ok(Wish::Order { action, nodes: None, force: false }),
+        Form::Text(_) => Err(malformed(&format!("`cmd/{}` is empty or a JSON object", action.as_str()))),
+        Form::Json(json) => Ok(Wish::Order { action, nodes: json.nodes, force: json.force }),
+    }
 }
 
 fn form<T: DeserializeOwned>(payload: &[u8]) -> Result<Form<'_, T>, Refusal> {
@@ -397,12 +400,14 @@ mod tests {
     }
 
     #[test]
-    fn power_is_for_all_nodes_unless_some_are_named() {
+    fn an_order_is_for_all_nodes_unless_some_are_named() {
         let wish = |word: &str, payload: &str| Command::read(word, payload.as_bytes()).wish.unwrap();
-        let all = Wish::Power { power: Power::Shutdown, nodes: None, force: false };
+        let all = Wish::Order { action: Action::Shutdown, nodes: None, force: false };
         assert_eq!(wish("shutdown", ""), all);
-        let one = Wish::Power { power: Power::Reboot, nodes: Some(vec![[10, 0, 0, 7].into()]), force: true };
+        let one = Wish::Order { action: Action::Reboot, nodes: Some(vec![[10, 0, 0, 7].into()]), force: true };
         assert_eq!(wish("reboot", r#"{"nodes":["10.0.0.7"],"force":true,"id":1}"#), one);
+        let blink = Wish::Order { action: Action::Identify, nodes: Some(vec![[10, 0, 0, 7].into()]), force: false };
+        assert_eq!(wish("identify", r#"{"nodes":["10.0.0.7"]}"#), blink);
     }
 
     #[test]
@@ -415,7 +420,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_payload_makes_the_reader_panic(
-            word in "start|stop|mark|download|shutdown|\\PC{0,9}",
+            word in "start|stop|mark|download|shutdown|identify|\\PC{0,9}",
             payload in prop::collection::vec(any::<u8>(), 0..80),
             text in "\\{?(\"(take|at|id|note|nodes)\":(\"\\PC{0,5}\"|[0-9]|null|\\[\\]),?){0,3}\\}?",
         ) {

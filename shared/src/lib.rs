@@ -12,6 +12,7 @@ pub mod link;
 pub mod manifest;
 pub mod markers;
 pub mod order;
+pub mod preview;
 pub mod processor;
 pub mod protocol;
 pub mod report;

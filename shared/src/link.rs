@@ -30,6 +30,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
 /// Messages that are not retained and wait for a connection; the oldest go first when there are more.
 const MAX_WAITING: usize = 256;
+/// Messages that may be lost and are under way in a connection: on a slow network what is newer does not wait behind
+/// pictures.
+const MAX_LIGHT: usize = 2;
 /// Messages under way inside one connection.
 const IN_FLIGHT: usize = 4096;
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -88,6 +91,8 @@ struct Shared {
     /// The last word on each retained topic, said again on every connect.
     retained: BTreeMap<String, Vec<u8>>,
     waiting: VecDeque<(String, Qos, Vec<u8>)>,
+    /// Messages that may be lost and were given to the connection, but not to the network yet.
+    light: usize,
     closing: bool,
 }
 
@@ -110,6 +115,12 @@ impl Link {
             shared.retained.insert(name.clone(), payload.clone());
             shared.send(name, qos, true, payload);
         } else if shared.client.is_some() {
+            if qos == Qos::AtMostOnce {
+                if shared.light >= MAX_LIGHT {
+                    return;
+                }
+                shared.light += 1;
+            }
             shared.send(name, qos, false, payload);
         } else if qos == Qos::AtLeastOnce {
             if shared.waiting.len() == MAX_WAITING {
@@ -281,6 +292,12 @@ impl<'a> Connection<'a> {
                         tokio::time::timeout(FAREWELL, async { while self.eventloop.poll().await.is_ok() {} }).await;
                     return Served::Up("closed".into());
                 }
+                // A message without a number is one that may be lost: it has left.
+                Ok(Event::Outgoing(Outgoing::Publish(0))) => {
+                    let mut shared = self.lock();
+                    shared.light = shared.light.saturating_sub(1);
+                    continue;
+                }
                 Ok(_) if up && self.lock().client.is_none() => return Served::Up("it takes no more messages".into()),
                 Ok(_) => continue,
                 Err(e) => {
@@ -306,6 +323,7 @@ impl<'a> Connection<'a> {
             let _ = self.client.try_subscribe_many(filters);
         }
         shared.client = Some(self.client.clone());
+        shared.light = 0;
         for (topic, payload) in shared.retained.clone() {
             shared.send(topic, Qos::AtLeastOnce, true, payload);
         }

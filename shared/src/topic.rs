@@ -37,7 +37,7 @@ const fn row(pattern: &'static str, route: &'static str, retained: bool, qos: Qo
 use Qos::{AtLeastOnce, AtMostOnce};
 
 /// Every topic there is.
-pub const TABLE: [Row; 16] = [
+pub const TABLE: [Row; 17] = [
     row(
         "cmd/start",
         "anyone → controller",
@@ -68,19 +68,20 @@ pub const TABLE: [Row; 16] = [
         "empty = all nodes, or `{\"nodes\":[…],\"force\":false,\"id\":…}`: turns them off",
     ),
     row("cmd/reboot", "anyone → controller", false, AtLeastOnce, "the same; they come back by themselves"),
+    row("cmd/identify", "anyone → controller", false, AtLeastOnce, "the same; they blink their LED for 10 s"),
     row(
         "cmd/preview",
         "controller → nodes",
         false,
         AtMostOnce,
-        "`{\"nodes\":[…] or null,\"fps\":2,\"for_s\":10}`: a lease, renewed while somebody looks",
+        "`{\"nodes\":[…] or null,\"fps\":2,\"for_s\":10,\"width\":480}`: a lease, renewed while somebody looks",
     ),
     row("cmd/result", "controller → anyone", false, AtLeastOnce, "the answer to every command"),
     row("take/current", "controller → all", true, AtLeastOnce, "the take: the one truth that nodes act on"),
     row("take/marks", "controller → all", true, AtLeastOnce, "the take's marks, the whole list each time"),
     row("status/<ip>", "node → all", true, AtLeastOnce, "the node; its last will says `offline`"),
     row("download/<take>", "controller → all", true, AtLeastOnce, "a download's progress"),
-    row("order/<ip>", "controller → node", false, AtLeastOnce, "to turn itself off, or off and on again"),
+    row("order/<ip>", "controller → node", false, AtLeastOnce, "to turn itself off, or off and on again, or to blink"),
     row("answer/<ip>", "node → controller", false, AtLeastOnce, "whether it does what it was ordered"),
     row("preview/<ip>", "node → all", false, AtMostOnce, "one JPEG picture"),
     row("controller", "controller → all", true, AtLeastOnce, "the controller; its last will says `offline`"),
@@ -101,6 +102,8 @@ pub enum Topic {
     Shutdown,
     /// `cmd/reboot`
     Reboot,
+    /// `cmd/identify`
+    Identify,
     /// `cmd/preview`
     PreviewLease,
     /// `cmd/result`
@@ -138,6 +141,7 @@ impl Topic {
                 "download" => Self::Download,
                 "shutdown" => Self::Shutdown,
                 "reboot" => Self::Reboot,
+                "identify" => Self::Identify,
                 "preview" => Self::PreviewLease,
                 "result" => Self::Result,
                 other => Self::UnknownCommand(other.to_owned()),
@@ -162,6 +166,7 @@ impl Topic {
             Self::Download => "cmd/download",
             Self::Shutdown => "cmd/shutdown",
             Self::Reboot => "cmd/reboot",
+            Self::Identify => "cmd/identify",
             Self::PreviewLease => "cmd/preview",
             Self::Result => "cmd/result",
             Self::UnknownCommand(_) => return None,

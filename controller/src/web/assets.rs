@@ -13,7 +13,7 @@ macro_rules! asset {
     };
 }
 
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 16] = [
     asset!("style.css", "text/css; charset=utf-8"),
     asset!("page.js", "text/javascript; charset=utf-8"),
     asset!("live.js", "text/javascript; charset=utf-8"),
@@ -23,6 +23,10 @@ const FILES: [(&str, &str, &str); 12] = [
     asset!("confirm.js", "text/javascript; charset=utf-8"),
     asset!("keeping.js", "text/javascript; charset=utf-8"),
     asset!("names.js", "text/javascript; charset=utf-8"),
+    asset!("previews.js", "text/javascript; charset=utf-8"),
+    asset!("picture.js", "text/javascript; charset=utf-8"),
+    asset!("node.js", "text/javascript; charset=utf-8"),
+    asset!("light.js", "text/javascript; charset=utf-8"),
     asset!("post.js", "text/javascript; charset=utf-8"),
     asset!("texts.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),

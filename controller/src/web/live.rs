@@ -4,6 +4,7 @@
 //! controller. Neither holds anything back for a slow reader: one that fell behind gets the newest state whole.
 
 use std::convert::Infallible;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,11 +34,12 @@ pub(super) fn events(site: &Arc<Site>) -> Response {
     send(stream::unfold(reader, |mut reader| async move { Some((Ok(reader.next().await?), reader)) }))
 }
 
-/// `GET /live`: `view` with what changed of the page's data, the first time all of it.
-pub(super) fn view(site: &Arc<Site>) -> Response {
+/// `GET /live`: `view` with what changed of the page's data, the first time all of it. `GET /live/{ip}`: the same of
+/// one node's own page.
+pub(super) fn view(site: &Arc<Site>, node: Option<Ipv4Addr>) -> Response {
     let mut snapshots = site.door.snapshot.clone();
     snapshots.mark_changed();
-    let viewer = Viewer { snapshots, pace: Pace::of(site), site: Arc::clone(site), shown: Map::new() };
+    let viewer = Viewer { snapshots, node, pace: Pace::of(site), site: Arc::clone(site), shown: Map::new() };
     send(stream::unfold(viewer, |mut viewer| async move { Some((Ok(viewer.next().await?), viewer)) }))
 }
 
@@ -106,6 +108,8 @@ impl Reader {
 
 struct Viewer {
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Whose page it is; `None` for the operator's.
+    node: Option<Ipv4Addr>,
     pace: Pace,
     site: Arc<Site>,
     /// What the page has by now.
@@ -130,7 +134,11 @@ impl Viewer {
     /// The fields of the view that changed; `None` when none did.
     fn news(&mut self) -> Option<String> {
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
-        let mut fields = view::live(&snapshot, self.site.assets.hash());
+        let assets = self.site.assets.hash();
+        let mut fields = match self.node {
+            None => view::live(&snapshot, assets),
+            Some(ip) => view::live_node(&snapshot, ip, assets),
+        };
         let shown = std::mem::replace(&mut self.shown, fields.clone());
         fields.retain(|name, value| shown.get(name) != Some(value));
         (!fields.is_empty()).then(|| Value::Object(fields).to_string())

@@ -18,6 +18,7 @@ mod login;
 mod media;
 mod metrics;
 mod pages;
+mod preview;
 mod range;
 mod routes;
 mod tar;
@@ -80,11 +81,12 @@ pub async fn serve(
 
     let routes = warp::method()
         .and(warp::path::full())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::addr::remote())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |method, path, from: Option<SocketAddr>, headers, body| {
-            let asked = routes::Asked { method, path, from: from.map(|peer| peer.ip()), headers };
+        .then(move |method, path, query, from: Option<SocketAddr>, headers, body| {
+            let asked = routes::Asked { method, path, query, from: from.map(|peer| peer.ip()), headers };
             routes::answer(Arc::clone(&site), asked, body)
         });
     let server = warp::serve(routes).incoming(listener).graceful(async move {

@@ -8,10 +8,10 @@ use syncslate_shared::time::Wall;
 use warp::http::StatusCode;
 
 use super::answer::Refused;
-use super::view::{Library, Operator, TakePage};
+use super::view::{Library, NodePage, Operator, TakePage};
 use crate::freeable::Freeable;
 use crate::lock::Visitor;
-use crate::snapshot::{Snapshot, TakeSummary};
+use crate::snapshot::{NodeView, Snapshot, TakeSummary};
 
 macro_rules! template {
     ($name:literal) => {
@@ -19,11 +19,12 @@ macro_rules! template {
     };
 }
 
-const TEMPLATES: [(&str, &str); 17] = [
+const TEMPLATES: [(&str, &str); 18] = [
     template!("layout"),
     template!("operator"),
     template!("takes"),
     template!("take"),
+    template!("node"),
     template!("refused"),
     template!("login"),
     // One element of a list each: rendered here for the first look, and once empty for the script to fill.
@@ -73,6 +74,7 @@ struct Blank {}
 enum Here {
     Control,
     Takes,
+    Node,
     Nowhere,
 }
 
@@ -115,6 +117,13 @@ impl Pages {
     pub(super) fn operator(&self, visitor: &Visitor, snapshot: &Snapshot, now: Wall) -> Result<String, Refused> {
         let head = Head { title: "Control", here: Here::Control, version: snapshot.version, visitor };
         self.render("operator", &head, Operator::of(snapshot, now))
+    }
+
+    /// `/nodes/{ip}`
+    pub(super) fn node(&self, visitor: &Visitor, snapshot: &Snapshot, node: &NodeView) -> Result<String, Refused> {
+        let page = NodePage::of(node, snapshot);
+        let head = Head { title: page.name(), here: Here::Node, version: snapshot.version, visitor };
+        self.render("node", &head, &page)
     }
 
     /// `/takes`

@@ -11,7 +11,7 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, archive, command, custody, live, login, media, metrics};
+use super::{Site, api, archive, command, custody, live, login, media, metrics, preview};
 use crate::lock::Visitor;
 use crate::snapshot::TakeSummary;
 
@@ -20,6 +20,8 @@ use crate::snapshot::TakeSummary;
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) path: FullPath,
+    /// What stands behind a `?`; empty without one.
+    pub(super) query: String,
     /// Who asks.
     pub(super) from: Option<IpAddr>,
     pub(super) headers: HeaderMap,
@@ -42,7 +44,7 @@ async fn admit<B: Buf>(
     asked: &Asked,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
-    let Asked { method, path, from, headers } = asked;
+    let Asked { method, path, query, from, headers } = asked;
     let path = path.as_str();
     let (reads, changes) = (method == Method::GET || method == Method::HEAD, method == Method::POST);
     if changes && path == "/login" {
@@ -62,13 +64,18 @@ async fn admit<B: Buf>(
         post(site, path, headers, body).await
     } else if reads {
         // hyper leaves the body out of the answer to HEAD.
-        get(site, path, headers, &visitor).await
+        get(site, (path, query), headers, &visitor).await
     } else {
         Err(Refused::method("GET or POST"))
     }
 }
 
-async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visitor) -> Result<Response, Refused> {
+async fn get(
+    site: &Arc<Site>,
+    (path, query): (&str, &str),
+    headers: &HeaderMap,
+    visitor: &Visitor,
+) -> Result<Response, Refused> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let snapshot = Arc::clone(&site.door.snapshot.borrow());
     let now = site.clocks.wall();
@@ -81,7 +88,10 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
             let freeable = custody::look(site, vec![take.clone()]).await;
             html(site.pages.take(visitor, &snapshot, take, &freeable)?)
         }
-        ["live"] => Ok(live::view(site)),
+        ["nodes", ip] => html(site.pages.node(visitor, &snapshot, preview::known(&snapshot, ip)?)?),
+        ["nodes", ip, "preview.jpg"] => preview::send(site, preview::known(&snapshot, ip)?, query, headers),
+        ["live"] => Ok(live::view(site, None)),
+        ["live", ip] => Ok(live::view(site, Some(preview::known(&snapshot, ip)?.ip))),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
         ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
@@ -90,7 +100,8 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
         ["api", "takes", take, "cleanup"] => {
             Ok(custody::cleanup(site, &snapshot, Some(known(&snapshot.takes, take)?)).await)
         }
-        ["api", "start" | "stop" | "mark" | "download"] => Err(Refused::method("POST")),
+        ["api", word] if is_command(word) => Err(Refused::method("POST")),
+        ["api", "nodes", _, "identify"] => Err(Refused::method("POST")),
         ["api", rest @ ..] if custody::is_post(rest) => Err(Refused::method("POST")),
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
         ["media", file] => {
@@ -116,11 +127,19 @@ async fn post<B: Buf>(
     {
         return custody::post(site, rest, headers, body).await;
     }
+    if let ["api", "nodes", ip, "identify"] = segments.as_slice() {
+        return preview::identify(site, ip, headers, body).await;
+    }
     match path.strip_prefix("/api/") {
-        Some(word @ ("start" | "stop" | "mark" | "download")) => command::obey(site, word, headers, body).await,
+        Some(word) if is_command(word) => command::obey(site, word, headers, body).await,
         Some("state" | "takes" | "events" | "cleanup") => Err(Refused::method("GET")),
         _ => Err(nothing_there()),
     }
+}
+
+/// The words that are commands by MQTT too.
+fn is_command(word: &str) -> bool {
+    matches!(word, "start" | "stop" | "mark" | "download" | "shutdown" | "reboot" | "identify")
 }
 
 fn html(page: String) -> Result<Response, Refused> {

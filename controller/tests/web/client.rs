@@ -77,7 +77,7 @@ impl Site {
             // A server that refuses a body without reading it may reset the connection behind its answer.
             let _ = reader.read_to_end(&mut body).await;
             let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-            Answer { status, head, body: String::from_utf8(body).unwrap() }
+            Answer { status, head, body: String::from_utf8_lossy(&body).into_owned() }
         })
         .await
         .unwrap()

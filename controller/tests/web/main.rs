@@ -8,5 +8,6 @@ mod custody;
 mod login;
 mod media;
 mod pages;
+mod previews;
 mod programs;
 mod stage;

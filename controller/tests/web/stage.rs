@@ -8,13 +8,15 @@ use syncslate_broker::accounts::Accounts;
 use syncslate_controller::door::{Door, Request};
 use syncslate_controller::lock::Lock;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
+use syncslate_controller::viewfinder::Viewfinder;
 use syncslate_shared::files::{Base, Kind};
+use syncslate_shared::preview::LeaseMessage;
 use syncslate_shared::protocol::{
     CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Drops, Fault, Finding, Level, Marks,
     NodeDownload, NodeState, NodeStatus, Take,
 };
 use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
-use syncslate_shared::time::Wall;
+use syncslate_shared::time::{SystemClocks, Wall};
 use tokio::sync::{broadcast, mpsc, watch};
 
 /// 2025-10-23T12:02:10.5Z
@@ -191,6 +193,10 @@ pub(crate) struct Stage {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     /// What the web tells.
     pub(crate) news: broadcast::Sender<syncslate_controller::snapshot::News>,
+    /// Where nodes' pictures go.
+    pub(crate) viewfinder: Viewfinder,
+    /// What is asked of the nodes because somebody looks.
+    pub(crate) leases: mpsc::Receiver<LeaseMessage>,
 }
 
 /// A door onto this snapshot.
@@ -198,13 +204,15 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
     let (send, requests) = mpsc::channel(8);
     let (show, shown) = watch::channel(Arc::new(snapshot));
     let news = broadcast::Sender::new(4);
+    let (viewfinder, leases) = Viewfinder::new(Arc::new(SystemClocks));
     let door = Door {
         requests: send,
         snapshot: shown,
         news: news.clone(),
         downloads: downloads.to_owned(),
+        viewfinder: viewfinder.clone(),
         lock: Lock::new(Gate::new(Accounts::default()), [0; 32]),
         broker: None,
     };
-    (door, Stage { requests, snapshot: show, news })
+    (door, Stage { requests, snapshot: show, news, viewfinder, leases })
 }

@@ -7,6 +7,7 @@
 mod copies;
 mod downloads;
 mod library;
+mod node;
 mod slate;
 mod tile;
 mod words;
@@ -20,6 +21,7 @@ use syncslate_shared::time::Wall;
 use self::downloads::DownloadLine;
 use self::library::TakeLine;
 pub(super) use self::library::{Library, TakePage};
+pub(super) use self::node::NodePage;
 use self::slate::Slate;
 use self::tile::Tile;
 use super::api::RECENT;
@@ -86,6 +88,14 @@ pub(super) fn live(snapshot: &Snapshot, assets: &str) -> Map<String, Value> {
     for tile in tiles {
         fields.insert(format!("node {}", tile.key), Value::Object(object(&tile)));
     }
+    fields.insert("assets".into(), assets.into());
+    fields
+}
+
+/// The same of one node's own page; of one that is known no more only what all pages have.
+pub(super) fn live_node(snapshot: &Snapshot, ip: Ipv4Addr, assets: &str) -> Map<String, Value> {
+    let node = snapshot.nodes.iter().find(|node| node.ip == ip);
+    let mut fields = node.map(|node| object(&NodePage::of(node, snapshot))).unwrap_or_default();
     fields.insert("assets".into(), assets.into());
     fields
 }

@@ -22,6 +22,13 @@ pub(super) struct Tile {
     pub(super) word: &'static str,
     /// `bad`, `warn`, `ok` or `gone`: how much it wants to be looked at.
     pub(super) rank: &'static str,
+    /// The address of its own page.
+    pub(super) href: String,
+    /// What is to be seen there, for those who cannot see it.
+    pub(super) view: String,
+    /// The size of its pictures in pixels, so that there is room before the first one comes.
+    pub(super) width: u32,
+    pub(super) height: u32,
     /// The camera and how it is set.
     pub(super) camera: String,
     /// What is wrong, worst first.
@@ -47,7 +54,7 @@ pub(super) fn tiles(snapshot: &Snapshot) -> Vec<Tile> {
     tiles
 }
 
-fn tile(node: &NodeView, snapshot: &Snapshot) -> Tile {
+pub(super) fn tile(node: &NodeView, snapshot: &Snapshot) -> Tile {
     let missing = is_missing(node, snapshot);
     let status = node.status.as_ref();
     let mut findings = Vec::new();
@@ -73,10 +80,16 @@ fn tile(node: &NodeView, snapshot: &Snapshot) -> Tile {
         (Some(status), Some(_)) => camera(status),
         (None, _) => "never heard while this controller runs".into(),
     };
+    let name = status.map(|s| s.name.clone()).filter(|name| !name.is_empty()).unwrap_or_else(|| node.ip.to_string());
+    let (width, height) = status.map_or((16, 9), |status| (status.camera.width, status.camera.height));
     Tile {
         key: node.ip,
         ip: node.ip.to_string(),
-        name: status.map(|s| s.name.clone()).filter(|name| !name.is_empty()).unwrap_or_else(|| node.ip.to_string()),
+        href: format!("/nodes/{}", node.ip),
+        view: format!("Live picture of {}", words::isolated(&name)),
+        width,
+        height,
+        name,
         kind: node.state.as_str(),
         word: word(node.state),
         rank,
@@ -112,7 +125,7 @@ fn camera(status: &NodeStatus) -> String {
 }
 
 /// A rate without useless zeros: `30`, `29.97`.
-fn rate(fps: f64) -> String {
+pub(super) fn rate(fps: f64) -> String {
     format!("{fps:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -136,7 +149,7 @@ fn troubles(node: &NodeView) -> Vec<Line> {
 }
 
 /// The fact that a finding shows in, where there is one.
-fn shown_in(code: &str) -> &str {
+pub(super) fn shown_in(code: &str) -> &str {
     match code {
         "disk_full" | "disk_short" | "disk_slow" | "disk_read_only" | "disk_error" => "disk",
         "clock_unsynced" | "clock_off" | "clock_stepped" => "clock",

@@ -1,11 +1,11 @@
-//! Turning nodes off, or off and on again: an order to each, and one answer when all of them have answered. Pure.
+//! Turning nodes off, or off and on again, or letting them blink: an order to each, and one answer when all of them have answered. Pure.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use syncslate_shared::command::{Command, ErrorCode, Refusal};
-use syncslate_shared::order::{Order, OrderAnswer, Power};
+use syncslate_shared::order::{Action, Order, OrderAnswer};
 use syncslate_shared::protocol::{self, VERSION};
 use syncslate_shared::take::TakeId;
 use syncslate_shared::time::Mono;
@@ -40,8 +40,8 @@ pub struct Wished {
     pub asker: Asker,
     /// The command.
     pub command: Command,
-    /// Off, or off and on again.
-    pub power: Power,
+    /// What they are to do.
+    pub action: Action,
     /// Only these; `None` for all that are there.
     pub nodes: Option<Vec<Ipv4Addr>>,
     /// Also in the middle of a take.
@@ -60,18 +60,18 @@ impl Orders {
         rolling: Option<&TakeId>,
         fleet: &Fleet,
     ) -> Result<Vec<Effect>, Refusal> {
-        if let Some(take) = rolling.filter(|_| !wished.force) {
+        if let Some(take) = rolling.filter(|_| wished.action.ends_recording() && !wished.force) {
             let message = format!("the take {take} is rolling: STOP it first, or send `\"force\":true`");
             return Err(Refusal::new(ErrorCode::AlreadyRolling, message));
         }
         let awaiting = whom(wished.nodes.as_deref(), fleet)?;
         // The clock makes them differ from those of the program's last run.
         self.last_id = u64::try_from(now.wall.micros()).unwrap_or(0).max(self.last_id + 1);
-        let (id, power, force) = (self.last_id, wished.power, wished.force);
-        let order = Order { v: VERSION, id, power, force, at: now.wall };
+        let (id, action, force) = (self.last_id, wished.action, wished.force);
+        let order = Order { v: VERSION, id, action, force, at: now.wall };
         let mut effects: Vec<_> = awaiting.iter().map(|ip| Effect::say(Topic::Order(*ip), &order)).collect();
         let list = awaiting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        effects.push(Effect::Note(format!("{} of {list}", power.as_str())));
+        effects.push(Effect::Note(format!("{} of {list}", action.as_str())));
         self.open.push(Open { id, wished, awaiting, refused: Vec::new(), until: now.mono + PATIENCE });
         Ok(effects)
     }
@@ -156,7 +156,7 @@ mod tests {
 
     fn reply(rig: &mut Rig, n: u8, order: &Order, error: Option<Refusal>) -> Vec<Effect> {
         let at = rig.now().wall;
-        let said = OrderAnswer { v: 1, ip: ip(n), id: order.id, power: order.power, error, at };
+        let said = OrderAnswer { v: 1, ip: ip(n), id: order.id, action: order.action, error, at };
         rig.message(&format!("answer/{}", ip(n)), protocol::write(&said), false)
     }
 
@@ -165,7 +165,7 @@ mod tests {
         let mut rig = Rig::new(3);
         let ordered = orders(&rig.message("cmd/shutdown", "", false));
         assert_eq!(ordered.iter().map(|(ip, _)| *ip).collect::<Vec<_>>(), [ip(1), ip(2), ip(3)]);
-        assert!(ordered.iter().all(|(_, order)| order.power == Power::Shutdown && !order.force));
+        assert!(ordered.iter().all(|(_, order)| order.action == Action::Shutdown && !order.force));
         for n in 1..=2 {
             assert_eq!(reply(&mut rig, n, &ordered[0].1, None), []);
             // Twice is once.
@@ -202,6 +202,15 @@ mod tests {
         assert!(message.contains("is rolling: STOP it first"), "{message}");
         let forced = orders(&rig.message("cmd/shutdown", r#"{"force":true}"#, false));
         assert!(forced.len() == 2 && forced[0].1.force);
+        // Blinking hurts no take.
+        let blinking = orders(&rig.message("cmd/identify", r#"{"nodes":["192.168.1.102"]}"#, false));
+        assert_eq!(
+            blinking.iter().map(|(ip, order)| (*ip, order.action)).collect::<Vec<_>>(),
+            [(ip(2), Action::Identify)]
+        );
+        let refused = Refusal::new(ErrorCode::NotReady, "it has no LED");
+        let result = answer(&reply(&mut rig, 2, &blinking[0].1, Some(refused)));
+        assert_eq!((result.cmd.as_str(), result.error.unwrap().code), ("identify", ErrorCode::NotReady));
     }
 
     #[test]

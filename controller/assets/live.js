@@ -6,11 +6,11 @@ import { forget, heard, parse } from "./clock.js";
 const SILENCE_MS = 2200;
 const RETRY_MS = 700;
 
-/** Follows the controller for ever. `onView` gets changed fields, `onLink` whether the connection stands. */
-export async function follow(onView, onLink) {
+/** Follows the controller at `address` for ever. `onView` gets changed fields, `onLink` whether the connection stands. */
+export async function follow(onView, onLink, address = "/live") {
   for (;;) {
     try {
-      await listen(onView, () => onLink(true));
+      await listen(address, onView, () => onLink(true));
     } catch {
       // Whatever it was, the answer is the same: say so and try again.
     }
@@ -20,7 +20,7 @@ export async function follow(onView, onLink) {
   }
 }
 
-async function listen(onView, onUp) {
+async function listen(address, onView, onUp) {
   const stop = new AbortController();
   let timer = setTimeout(() => stop.abort(), SILENCE_MS);
   const alive = () => {
@@ -28,7 +28,7 @@ async function listen(onView, onUp) {
     timer = setTimeout(() => stop.abort(), SILENCE_MS);
   };
   try {
-    const response = await fetch("/live", { signal: stop.signal, cache: "no-store" });
+    const response = await fetch(address, { signal: stop.signal, cache: "no-store" });
     // The login has ended: the page in its place asks for a new one.
     if (response.status === 401) location.reload();
     if (!response.ok) throw new Error(`status ${response.status}`);

@@ -11,7 +11,7 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, archive, command, custody, live, login, media, metrics};
+use super::{Site, api, archive, command, custody, live, login, media, metrics, view};
 use crate::lock::Visitor;
 use crate::snapshot::TakeSummary;
 
@@ -81,7 +81,9 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
             let freeable = custody::look(site, vec![take.clone()]).await;
             html(site.pages.take(visitor, &snapshot, take, &freeable)?)
         }
-        ["live"] => Ok(live::view(site)),
+        ["cameras"] => html(site.pages.cameras(visitor, &snapshot)?),
+        ["cameras", "live"] => Ok(live::view(site, view::cameras_live)),
+        ["live"] => Ok(live::view(site, view::live)),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
         ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
@@ -90,7 +92,7 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
         ["api", "takes", take, "cleanup"] => {
             Ok(custody::cleanup(site, &snapshot, Some(known(&snapshot.takes, take)?)).await)
         }
-        ["api", "start" | "stop" | "mark" | "download"] => Err(Refused::method("POST")),
+        ["api", "start" | "stop" | "mark" | "download" | "camera"] => Err(Refused::method("POST")),
         ["api", rest @ ..] if custody::is_post(rest) => Err(Refused::method("POST")),
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
         ["media", file] => {
@@ -117,7 +119,7 @@ async fn post<B: Buf>(
         return custody::post(site, rest, headers, body).await;
     }
     match path.strip_prefix("/api/") {
-        Some(word @ ("start" | "stop" | "mark" | "download")) => command::obey(site, word, headers, body).await,
+        Some(word @ ("start" | "stop" | "mark" | "download" | "camera")) => command::obey(site, word, headers, body).await,
         Some("state" | "takes" | "events" | "cleanup") => Err(Refused::method("GET")),
         _ => Err(nothing_there()),
     }

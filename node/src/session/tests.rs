@@ -87,7 +87,7 @@ impl Sim {
     fn effects(&mut self) {
         for effect in self.session.effects() {
             match effect {
-                Effect::StartCamera | Effect::RestartCamera(_) => self.camera(true),
+                Effect::StartCamera | Effect::RestartCamera(_) | Effect::ChangeCamera => self.camera(true),
                 Effect::StopCamera => self.camera_on = false,
                 Effect::Store(command) => self.store(command),
             }

@@ -4,6 +4,7 @@
 //! The page is rendered from [`Operator`], and the same fields go to the open page as they change, so a script never
 //! has to know what a state means: it puts texts where they belong.
 
+mod cameras;
 mod copies;
 mod downloads;
 mod library;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use syncslate_shared::time::Wall;
 
+pub(super) use self::cameras::Cameras;
 use self::downloads::DownloadLine;
 use self::library::TakeLine;
 pub(super) use self::library::{Library, TakePage};
@@ -86,6 +88,14 @@ pub(super) fn live(snapshot: &Snapshot, assets: &str) -> Map<String, Value> {
     for tile in tiles {
         fields.insert(format!("node {}", tile.key), Value::Object(object(&tile)));
     }
+    fields.insert("assets".into(), assets.into());
+    fields
+}
+
+/// The fields of the open page about cameras.
+pub(super) fn cameras_live(snapshot: &Snapshot, assets: &str) -> Map<String, Value> {
+    let mut fields = object(&Cameras::of(snapshot));
+    fields.insert("version".into(), snapshot.version.into());
     fields.insert("assets".into(), assets.into());
     fields
 }

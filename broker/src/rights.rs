@@ -45,8 +45,10 @@ pub fn allows(role: &Role, prefix: &str, wish: Wish, what: &str) -> bool {
         (Role::Viewer, Wish::Publish) => false,
         // All may see everything but what the broker keeps for itself; a node has no need of other nodes' pictures.
         (Role::Node { ip }, Wish::Subscribe) => {
-            let own = format!("order/{ip}");
-            ["take/#", "cmd/#", "status/#", "download/#", "controller", &own].iter().any(|all| covers(all, what))
+            let own = ["order", "camera"].map(|topic| format!("{topic}/{ip}"));
+            ["take/#", "cmd/#", "status/#", "download/#", "controller", &own[0], &own[1]]
+                .iter()
+                .any(|all| covers(all, what))
         }
         (Role::Operator | Role::Viewer, Wish::Subscribe) => !what.starts_with('$'),
     }
@@ -81,6 +83,9 @@ mod tests {
             (&node, p, "order/192.168.1.101", false),
             (&node, s, "order/192.168.1.101", true),
             (&node, s, "order/192.168.1.102", false),
+            (&node, p, "camera/192.168.1.101", false),
+            (&node, s, "camera/192.168.1.101", true),
+            (&node, s, "camera/192.168.1.102", false),
             (&node, p, "answer/192.168.1.101", true),
             (&node, p, "answer/192.168.1.102", false),
             (&node, p, "order/192.168.1.101", false),
@@ -132,7 +137,15 @@ mod tests {
     fn only_the_controller_speaks_where_only_it_may() {
         let node = Role::Node { ip: [1, 2, 3, 4].into() };
         for role in [node, Role::Operator, Role::Viewer] {
-            for what in ["take/current", "order/1.2.3.4", "take/marks", "download/x", "controller", "cmd/result"] {
+            for what in [
+                "take/current",
+                "order/1.2.3.4",
+                "camera/1.2.3.4",
+                "take/marks",
+                "download/x",
+                "controller",
+                "cmd/result",
+            ] {
                 assert!(!allows(&role, "", Wish::Publish, what), "{role:?} {what}");
             }
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use syncslate_controller::snapshot::Snapshot;
 use syncslate_controller::web;
+use syncslate_shared::camera::{Key, Value};
 use syncslate_shared::command::Wish;
 use syncslate_shared::protocol::{CurrentTake, Level, NodeState};
 use syncslate_shared::take::TakeName;
@@ -114,6 +115,26 @@ fn set(scene: &str, now: Wall) -> Snapshot {
             stage::mark(&mut snapshot, 1_000_000, &"<b>a long note</b> without end ".repeat(30));
             stage::mark(&mut snapshot, 2_000_000, &"x".repeat(400));
             snapshot.takes.insert(0, stage::on_disk(name, ago(9000), 12));
+            snapshot
+        }
+        "cameras" => {
+            let mut snapshot = library(stage::armed(4));
+            let set = |snapshot: &mut Snapshot, n: usize, key: Key, value: f64| {
+                let camera = &mut snapshot.nodes[n].status.as_mut().unwrap().camera;
+                camera.actual.get_or_insert_default().set(key, Value::number(value));
+            };
+            set(&mut snapshot, 1, Key::Fps, 25.0);
+            set(&mut snapshot, 2, Key::ExposureUs, 20_000.0);
+            for node in &mut snapshot.nodes {
+                let wished = serde_json::from_value(serde_json::json!({"exposure_us": 10_000, "gain": 1.5, "fps": 30}));
+                snapshot.cameras.wishes.insert(node.ip, wished.unwrap());
+            }
+            let message = "its exposure is 1/50 s (20000 µs), wished is 1/100 s (10000 µs)";
+            stage::finding(&mut snapshot.nodes[2], Level::Warning, "settings_missed", message);
+            let can = snapshot.nodes[1].status.as_mut().unwrap().camera.can.as_mut().unwrap();
+            can.0.remove(&Key::Focus);
+            set(&mut snapshot, 1, Key::Focus, f64::NAN);
+            snapshot.nodes[3] = stage::node(4, NodeState::Offline);
             snapshot
         }
         _ => Snapshot { next_name: TakeName::numbered(7), ..library(stage::armed(3)) },

@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use syncslate_shared::command::{Command, CommandResult, ErrorCode, Refusal, Wish};
+use syncslate_shared::command::{CameraWish, Command, CommandResult, ErrorCode, Refusal, Wish};
 use syncslate_shared::protocol::{ControllerStatus, Presence};
 use syncslate_shared::take::Stamp;
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
+use crate::cameras::{self, Cameras, Outcome};
 use crate::downloads::{Around, Downloads, Pace, Pending, Wished};
 use crate::echo::Echoes;
 use crate::event::{Asker, Effect, Event, Now};
@@ -19,7 +20,7 @@ use crate::fleet::Fleet;
 use crate::journal::Journal;
 use crate::orders::{self, Orders};
 use crate::preflight;
-use crate::snapshot::{Snapshot, TakeSummary};
+use crate::snapshot::{NodeView, Set, Snapshot, TakeSummary};
 use crate::takes::Takes;
 use crate::which::Which;
 
@@ -48,6 +49,8 @@ pub struct DeskSettings {
     pub roster: Vec<Ipv4Addr>,
     /// Whether START is refused while something speaks against it.
     pub require_ready: bool,
+    /// What was wished of the cameras.
+    pub cameras: cameras::Kept,
     /// What the operator should know for as long as the program runs.
     pub notices: Vec<String>,
 }
@@ -57,6 +60,7 @@ pub struct DeskSettings {
 pub struct Desk {
     takes: Takes,
     fleet: Fleet,
+    cameras: Cameras,
     downloads: Downloads,
     orders: Orders,
     library: Vec<TakeSummary>,
@@ -73,8 +77,10 @@ impl Desk {
     /// Goes on where the journal ends.
     pub fn new(journal: Journal, settings: DeskSettings) -> Self {
         let roster: Vec<Ipv4Addr> = journal.take.iter().flat_map(|take| take.nodes.clone()).collect();
+        let cameras = Cameras::new(settings.cameras, settings.segment_s);
         Self {
-            takes: Takes::new(journal, settings.segment_s),
+            takes: Takes::new(journal, cameras.segment_s()),
+            cameras,
             fleet: Fleet::new(roster, settings.roster),
             require_ready: settings.require_ready,
             orders: Orders::default(),
@@ -98,6 +104,7 @@ impl Desk {
     /// What is said first of all.
     pub fn begin(&self, now: Now) -> Vec<Effect> {
         let mut effects = self.takes.say_all();
+        effects.extend(self.cameras.say_all());
         effects.push(Effect::say(Topic::Controller, &presence(Presence::Online, now.wall)));
         if let Some(take) = self.takes.rolling() {
             effects.push(Effect::Note(format!("the take {} is rolling since {} and goes on", take.id, take.t0)));
@@ -136,12 +143,10 @@ impl Desk {
                 self.broker_lost = Some(format!("no connection to the broker, so no node hears a command: {why}"));
                 Vec::new()
             }
-            Event::Broker { notice } => {
-                if self.passing.len() == PASSING {
-                    self.passing.pop_front();
-                }
-                self.passing.push_back((now.mono, format!("{}: {notice}", Stamp::local(now.wall).readable())));
-                Vec::new()
+            Event::Broker { notice } => self.show(now, &notice),
+            Event::NotKept(why) => {
+                self.show(now, &why);
+                vec![Effect::Warn(why)]
             }
             Event::Kept(outcome) => self.kept(outcome),
             Event::Tick => {
@@ -163,7 +168,8 @@ impl Desk {
         Snapshot {
             take: self.takes.current(),
             marks: self.takes.journal().marks(),
-            nodes: self.fleet.view(),
+            nodes: self.nodes(),
+            cameras: Set { segment_s: self.cameras.segment_s(), wishes: self.cameras.wishes() },
             downloads: self.downloads.view(),
             takes: self.library.clone(),
             next_name: self.takes.next_name(),
@@ -171,6 +177,22 @@ impl Desk {
             version: VERSION,
             at,
         }
+    }
+
+    /// The nodes with all that is to be known of them.
+    fn nodes(&self) -> Vec<NodeView> {
+        let mut nodes = self.fleet.view();
+        self.cameras.look(&mut nodes);
+        nodes
+    }
+
+    /// For an hour, with the time.
+    fn show(&mut self, now: Now, notice: &str) -> Vec<Effect> {
+        if self.passing.len() == PASSING {
+            self.passing.pop_front();
+        }
+        self.passing.push_back((now.mono, format!("{}: {notice}", Stamp::local(now.wall).readable())));
+        Vec::new()
     }
 
     /// For tests of what needs them.
@@ -210,10 +232,13 @@ impl Desk {
     /// The one way of all commands.
     fn command(&mut self, now: Now, asker: Asker, command: Command) -> Vec<Effect> {
         let warnings = match &command.wish {
-            Ok(Wish::Start { .. }) => preflight::reasons(&self.fleet.view()),
+            Ok(Wish::Start { .. }) => preflight::reasons(&self.nodes()),
             _ => Vec::new(),
         };
         let outcome = match command.wish.clone() {
+            Ok(Wish::Camera { nodes, to, segment_s }) => {
+                return self.set_cameras(now, asker, &command, nodes.as_deref(), &to, segment_s);
+            }
             Ok(Wish::Cancel { take, nodes }) => {
                 let mut effects = Vec::new();
                 let outcome = self.downloads.cancel(now, take.as_ref(), nodes.as_deref()).map(|done| {
@@ -276,8 +301,34 @@ impl Desk {
             }
             Wish::Stop { at } => self.takes.stop(now, at),
             Wish::Mark { at, note } => self.takes.mark(now, at, note),
-            Wish::Download { .. } | Wish::Cancel { .. } | Wish::Order { .. } => Ok(Vec::new()),
+            Wish::Download { .. } | Wish::Cancel { .. } | Wish::Order { .. } | Wish::Camera { .. } => Ok(Vec::new()),
         }
+    }
+
+    fn set_cameras(
+        &mut self,
+        now: Now,
+        asker: Asker,
+        command: &Command,
+        nodes: Option<&[Ipv4Addr]>,
+        to: &CameraWish,
+        segment_s: Option<Option<u32>>,
+    ) -> Vec<Effect> {
+        let wished = cameras::Wished { nodes, to, segment_s };
+        let rolling = self.takes.rolling().map(|take| &take.id);
+        let (outcome, error) = match self.cameras.wish(now.wall, &wished, &self.fleet.view(), rolling) {
+            Ok(outcome) => (outcome, None),
+            Err(refusal) => (Outcome::default(), Some(refusal)),
+        };
+        self.takes.set_segment_s(self.cameras.segment_s());
+        let Outcome { mut effects, done, warnings } = outcome;
+        effects.push(match &error {
+            None => Effect::Note(format!("cameras are set: {}", done.join("; "))),
+            Some(e) => Effect::Warn(format!("cmd/camera is refused ({}): {e}", e.code.as_str())),
+        });
+        let answer = command.answer(error.map_or(Ok(None), Err), now.wall);
+        effects.push(Effect::Answer { asker, result: Box::new(CommandResult { warnings, done, ..answer }) });
+        effects
     }
 
     fn download(&mut self, wished: Wished) -> Result<Vec<Effect>, Refusal> {

@@ -10,6 +10,7 @@ use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
+use crate::cameras;
 use crate::downloads::Pending;
 use crate::journal::Journal;
 use crate::snapshot::TakeSummary;
@@ -176,6 +177,8 @@ pub enum Event {
     },
     /// The journal was written, or could not be.
     Kept(Result<(), String>),
+    /// Something else could not be written: why, and what that means.
+    NotKept(String),
     /// A moment passed.
     Tick,
 }
@@ -185,6 +188,8 @@ pub enum Event {
 pub enum Effect {
     /// Write the journal before anything after this is done.
     Keep(Box<Journal>),
+    /// Write down what is wished of the cameras, before anything after this is done.
+    KeepCameras(Box<cameras::Kept>),
     /// Write down what is still to be fetched, for a restart.
     KeepQueue(Vec<Pending>),
     /// Say it to everybody.

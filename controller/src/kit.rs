@@ -9,6 +9,7 @@ use syncslate_shared::protocol::{CurrentTake, Download, Marks, read};
 use syncslate_shared::time::{Clocks as _, SimClocks, Wall};
 use syncslate_shared::topic::Topic;
 
+use crate::cameras::Kept;
 use crate::desk::{Desk, DeskSettings};
 use crate::event::{Effect, Event, Now};
 use crate::journal::Journal;
@@ -60,6 +61,7 @@ impl Rig {
             roster: vec![],
             require_ready: false,
             notices: vec![],
+            cameras: Kept::default(),
         };
         let clocks = SimClocks::new(Wall::from_micros(NOON), 37.0);
         Self { clocks, desk: Desk::new(journal.clone(), settings), kept: journal }

@@ -25,6 +25,7 @@ use syncslate_shared::topic::Topic;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
+use crate::cameras;
 use crate::desk::{Desk, DeskSettings, presence};
 use crate::door::{Door, Request};
 use crate::embedded::{Embedded, Plan, Said};
@@ -88,8 +89,9 @@ impl Controller {
     /// What could not be started: the journal's folder, the broker.
     pub async fn start(settings: Settings, clocks: Arc<dyn Clocks>) -> Result<Self, Failure> {
         let (store, journal, damage) = Store::open(&settings.state)?;
+        let (cameras, damaged) = store.cameras();
         let mut notices = settings.open_doors();
-        notices.extend(damage);
+        notices.extend(damage.into_iter().chain(damaged));
         for notice in &notices {
             tracing::warn!("{notice}");
         }
@@ -110,6 +112,7 @@ impl Controller {
             pending: store.queue(),
             roster: settings.roster.clone(),
             require_ready: settings.require_ready,
+            cameras,
             notices,
         };
         let desk = Desk::new(journal, desk_settings);
@@ -347,6 +350,10 @@ impl Loop {
                 let now = self.hands.inbox.now();
                 todo.extend(self.desk.on(now, Event::Kept(outcome)));
                 self.snapshots.send_replace(Arc::new(self.desk.snapshot(now.wall)));
+            } else if let Effect::KeepCameras(kept) = effect {
+                if let Err(why) = self.hands.keep_cameras(*kept).await {
+                    todo.extend(self.desk.on(self.hands.inbox.now(), Event::NotKept(why)));
+                }
             } else {
                 self.hands.act(effect);
             }
@@ -376,7 +383,7 @@ impl Hands {
         // Tasks that ended leave nothing behind.
         while self.tasks.try_join_next().is_some() {}
         match effect {
-            Effect::Keep(_) => {}
+            Effect::Keep(_) | Effect::KeepCameras(_) => {}
             Effect::KeepQueue(pending) => {
                 self.turn += 1;
                 let (store, turn) = (Arc::clone(&self.store), self.turn);
@@ -415,15 +422,13 @@ impl Hands {
     async fn keep(&mut self, journal: Journal) -> Result<(), String> {
         self.turn += 1;
         let (store, turn) = (Arc::clone(&self.store), self.turn);
-        let work = tokio::task::spawn_blocking(move || store.keep(turn, &journal));
-        match tokio::time::timeout(JOURNAL_LIMIT, work).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(e)) => Err(format!("the journal cannot be written: {e}")),
-            Err(_) => Err(format!(
-                "the journal was not on the disk within {} s: the disk is failing or overloaded",
-                JOURNAL_LIMIT.as_secs()
-            )),
-        }
+        in_time("the journal", tokio::task::spawn_blocking(move || store.keep(turn, &journal))).await
+    }
+
+    async fn keep_cameras(&mut self, kept: cameras::Kept) -> Result<(), String> {
+        self.turn += 1;
+        let (store, turn) = (Arc::clone(&self.store), self.turn);
+        in_time("the cameras' settings", tokio::task::spawn_blocking(move || store.keep_cameras(turn, &kept))).await
     }
 
     fn answer(&mut self, asker: Asker, result: CommandResult) {
@@ -469,6 +474,18 @@ impl Hands {
         self.link.close().await;
         if let Some(broker) = broker {
             broker.stop().await;
+        }
+    }
+}
+
+/// Waits for the disk, but not for ever.
+async fn in_time(what: &str, work: JoinHandle<Result<(), String>>) -> Result<(), String> {
+    match tokio::time::timeout(JOURNAL_LIMIT, work).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(e)) => Err(format!("{what} cannot be written: {e}")),
+        Err(_) => {
+            let limit = JOURNAL_LIMIT.as_secs();
+            Err(format!("{what}: not on the disk within {limit} s, which is failing or overloaded"))
         }
     }
 }

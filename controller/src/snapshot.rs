@@ -1,8 +1,10 @@
 //! What the web door sees of the controller: one picture of everything, made anew after each event. Pure.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
+use syncslate_shared::camera::Settings;
 use syncslate_shared::protocol::{CurrentTake, Download, Finding, Marks, NodeState, NodeStatus};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::Wall;
@@ -18,6 +20,8 @@ pub struct Snapshot {
     pub marks: Marks,
     /// The nodes that were ever heard of, by address.
     pub nodes: Vec<NodeView>,
+    /// How the cameras are to be set.
+    pub cameras: Set,
     /// `download/<take>`, newest first.
     pub downloads: Vec<Download>,
     /// What is on disk, newest first.
@@ -30,6 +34,15 @@ pub struct Snapshot {
     pub version: &'static str,
     /// When this picture was made: the shared clock, by which the page counts take time.
     pub at: Wall,
+}
+
+/// How the cameras are to be set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Set {
+    /// The length of the next take's segments in seconds.
+    pub segment_s: u32,
+    /// What is wished of each node's camera; what is missing is its own affair.
+    pub wishes: BTreeMap<Ipv4Addr, Settings>,
 }
 
 /// A node as the controller knows it.

@@ -6,13 +6,16 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use syncslate_shared::protocol;
 use syncslate_shared::report::Failure;
 
+use crate::cameras::Kept;
 use crate::downloads::Pending;
 use crate::journal::Journal;
 
 const FILE: &str = "take.json";
 const QUEUE: &str = "downloads.json";
+const CAMERAS: &str = "cameras.json";
 
 /// Where the journal lies.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct Store {
     written: Mutex<u64>,
     /// The same of the queue.
     queued: Mutex<u64>,
+    /// The same of the cameras' settings.
+    set: Mutex<u64>,
 }
 
 impl Store {
@@ -31,7 +36,8 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or read.
     pub fn open(folder: &Path) -> Result<(Self, Journal, Option<String>), Failure> {
-        let store = Self { folder: folder.to_owned(), written: Mutex::new(0), queued: Mutex::new(0) };
+        let store =
+            Self { folder: folder.to_owned(), written: Mutex::new(0), queued: Mutex::new(0), set: Mutex::new(0) };
         let failed = |what: &str, e: std::io::Error| {
             Failure::new(format!("cannot {what} the state folder {}: {e}", folder.display()))
                 .hint("give another one with --state DIR")
@@ -45,7 +51,7 @@ impl Store {
         match Journal::from_json(&json) {
             Ok(journal) => Ok((store, journal, None)),
             Err(why) => {
-                let aside = store.free_name();
+                let aside = store.free_name(FILE);
                 fs::rename(store.path(), &aside).map_err(|e| failed("set the damaged journal aside in", e))?;
                 let notice = format!(
                     "the journal of the take was damaged ({why}) and is set aside as {}: if a take was rolling, it is not known here any more",
@@ -97,6 +103,38 @@ impl Store {
         fs::read(self.folder.join(QUEUE)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
     }
 
+    /// Writes down what is wished of the cameras; when this returns it is on the disk.
+    ///
+    /// # Errors
+    /// Why not, with what that means.
+    pub fn keep_cameras(&self, turn: u64, kept: &Kept) -> Result<(), String> {
+        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn < *set {
+            return Ok(());
+        }
+        *set = turn;
+        self.write(CAMERAS, &serde_json::to_vec_pretty(kept).unwrap_or_default()).map_err(|e| {
+            let folder = self.folder.display();
+            format!("{CAMERAS} in {folder} cannot be written, so a restart would forget how the cameras are set: {e}")
+        })
+    }
+
+    /// What was wished of the cameras. A file that is damaged is set aside, with what to tell the operator.
+    pub fn cameras(&self) -> (Kept, Option<String>) {
+        let Ok(json) = fs::read(self.folder.join(CAMERAS)) else { return (Kept::default(), None) };
+        let why = match protocol::read(&json) {
+            Ok(kept) => return (kept, None),
+            Err(why) => why,
+        };
+        let aside = self.free_name(CAMERAS);
+        let moved = fs::rename(self.folder.join(CAMERAS), &aside);
+        let moved = moved
+            .map_or_else(|e| format!("cannot be set aside: {e}"), |()| format!("is set aside as {}", aside.display()));
+        let notice =
+            format!("the settings of the cameras were damaged ({why}): the file {moved}; set the cameras anew");
+        (Kept::default(), Some(notice))
+    }
+
     fn write(&self, name: &str, json: &[u8]) -> std::io::Result<()> {
         let temporary = self.folder.join(format!("{name}.new"));
         let mut file = File::create(&temporary)?;
@@ -111,8 +149,8 @@ impl Store {
         self.folder.join(FILE)
     }
 
-    fn free_name(&self) -> PathBuf {
-        let name = |n: u32| self.folder.join(format!("{FILE}.damaged-{n}"));
+    fn free_name(&self, file: &str) -> PathBuf {
+        let name = |n: u32| self.folder.join(format!("{file}.damaged-{n}"));
         (1..u32::MAX).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(u32::MAX))
     }
 }

@@ -33,6 +33,11 @@ impl Takes {
         Self { journal, segment_s, elsewhere: BTreeSet::new() }
     }
 
+    /// New takes get segments of so many seconds from now on.
+    pub fn set_segment_s(&mut self, segment_s: u32) {
+        self.segment_s = segment_s;
+    }
+
     /// What is to be kept.
     pub fn journal(&self) -> &Journal {
         &self.journal

@@ -36,6 +36,8 @@ pub enum Effect {
     StopCamera,
     /// Stop the camera and start it again, because of this.
     RestartCamera(String),
+    /// Stop the camera and start it with other settings.
+    ChangeCamera,
     /// Do something on the disk.
     Store(StoreCommand),
 }

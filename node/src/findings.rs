@@ -46,6 +46,8 @@ pub struct Seen<'a> {
     pub step_us: Option<i64>,
     /// Frames of the take that are missing.
     pub drops: Drops,
+    /// What became of the controller's wishes for the camera.
+    pub wishes: &'a [Finding],
     /// How many gaps the take has, and the last one.
     pub gaps: Option<(u64, &'a Gap)>,
 }
@@ -57,6 +59,7 @@ pub fn find(seen: &Seen<'_>) -> Vec<Finding> {
     found.extend(slow_disk(seen));
     found.extend(camera(seen));
     found.extend(missing(seen));
+    found.extend(seen.wishes.iter().cloned());
     found.extend(clock(seen.clock));
     found.extend(stepped(seen.step_us));
     found.extend(power(seen));

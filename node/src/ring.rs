@@ -110,6 +110,11 @@ impl Ring {
         }
     }
 
+    /// Lets go of everything, as if nothing had been.
+    pub fn clear(&mut self) {
+        *self = Self { next_seq: self.next_seq, ..Self::new(self.span) };
+    }
+
     /// The wall clock was set by `us` microseconds: one of the next pictures' stamps will show it.
     pub fn stepped(&mut self, us: i64, at: Mono) {
         let before = self.step.map_or(0, |step| step.us);

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use syncslate_shared::camera::{CameraWishes, Settings as Wished};
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::order::{Order, OrderAnswer};
 use syncslate_shared::protocol::{
@@ -18,17 +19,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::camera::{AccessUnit, CameraSettings};
+use crate::camera::{AccessUnit, CameraEvent, CameraSettings};
 use crate::event::{Effect, Event, StoreCommand};
 use crate::findings::{self, Seen};
 use crate::led::Led;
 use crate::orders::{self, Means};
 use crate::preview::Preview;
 use crate::probe::{Machine, Probes, Reading};
+use crate::readback::{Readback, has_bitrate};
 use crate::session::{Session, SessionSettings};
 use crate::settings::{Settings, own_address};
 use crate::store::{Identity, Store};
 use crate::supervisor::Running;
+use crate::wishes::Wishes;
 
 const TICK: Duration = Duration::from_millis(100);
 const SAY_ROLLING: Duration = Duration::from_secs(1);
@@ -51,6 +54,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     node.systemd.stopping();
     node.close().await;
     Ok(())
+}
+
+/// What a node hears. Its camera's settings come first: with them in hand it arms rightly when a take rolls already.
+fn subscriptions(ip: Ipv4Addr) -> Vec<String> {
+    let own = ["camera", "status", "order"].map(|topic| format!("{topic}/{ip}"));
+    own.into_iter().chain(["take/+", "cmd/preview"].map(str::to_owned)).collect()
 }
 
 /// Where this node is known; waits for a network that is not there yet.
@@ -102,6 +111,8 @@ struct Node {
     camera_sink: mpsc::Sender<crate::camera::CameraEvent>,
     cameras: mpsc::Receiver<crate::camera::CameraEvent>,
     camera: Option<Running>,
+    wishes: Wishes,
+    readback: Readback,
     clock: Option<ClockReading>,
     machine: Machine,
     means: Means,
@@ -114,12 +125,12 @@ struct Node {
 /// What was said last, and when: a change is said at once.
 struct Said {
     at: Mono,
-    key: Key,
+    key: Telling,
 }
 
 /// What is said at once when it changes.
 #[derive(PartialEq, Eq)]
-struct Key {
+struct Telling {
     state: NodeState,
     take: Option<TakeId>,
     /// Of all findings, the fault's among them.
@@ -127,6 +138,9 @@ struct Key {
     /// How far the ring reaches back, in half seconds.
     reach: u8,
     segment: Option<u32>,
+    wished: Option<Wished>,
+    /// How much is known of what the camera has.
+    told: usize,
 }
 
 impl Node {
@@ -141,7 +155,7 @@ impl Node {
             access: settings.access.clone(),
             client: format!("syncslate-node-{ip}"),
             prefix: settings.prefix.clone(),
-            subscriptions: vec!["take/+".into(), format!("status/{ip}"), format!("order/{ip}"), "cmd/preview".into()],
+            subscriptions: subscriptions(ip),
             will: Some((Topic::Status(ip), protocol::write(&Departed::of(ip)))),
         });
         let period = Duration::from_secs_f64(1.0 / settings.camera.fps);
@@ -155,14 +169,14 @@ impl Node {
         let (camera_sink, cameras) = mpsc::channel(CAMERA_QUEUE);
         let pictures = link.clone();
         let preview = Preview::new(ip, Arc::new(move |jpeg| pictures.say(&Topic::Preview(ip), jpeg)));
+        let camera = CameraSettings { name: name.clone(), ip, ..settings.camera.clone() };
         tracing::info!("node {ip} ({name}), footage goes to {}", settings.videos.display());
         Ok(Self {
             ip,
             session: Session::new(wanted, clocks.mono()),
-            settings: Settings {
-                camera: CameraSettings { name: name.clone(), ip, ..settings.camera.clone() },
-                ..settings.clone()
-            },
+            wishes: Wishes::new(camera.clone()),
+            readback: Readback::default(),
+            settings: Settings { camera, ..settings.clone() },
             name,
             clocks,
             store,
@@ -221,6 +235,10 @@ impl Node {
             Event::Link(LinkEvent::Message { topic, payload, retain }) => self.heard(&topic, &payload, retain, now),
             Event::Camera(event) => {
                 self.preview.on_camera(&event, now);
+                if let CameraEvent::Can(can) = &event {
+                    self.wishes.on_can(can.clone());
+                }
+                self.readback.note(&event);
                 self.session.on_camera(event, now);
             }
             Event::Store(event) => self.session.on_store(event, now),
@@ -236,6 +254,8 @@ impl Node {
             Event::Tick => {
                 self.session.on_tick(wall, now);
                 self.preview.tick(now);
+                let changed = self.wishes.settle(self.is_busy());
+                self.set_camera(changed, now);
                 self.systemd.alive(now);
             }
             Event::Quit => self.session.on_quit(),
@@ -252,6 +272,7 @@ impl Node {
                 let newest = newest_key(&self.session);
                 self.preview.heard(payload, retain, newest, now)
             }
+            Some(Topic::Camera(_)) => self.wished(payload, now),
             Some(Topic::Order(_)) => protocol::read::<Order>(payload).map(|order| self.ordered(&order, retain)),
             _ => Ok(()),
         };
@@ -260,7 +281,38 @@ impl Node {
         }
     }
 
-    /// Done by a task of its own: the loop goes on until systemd ends it.
+    /// What is wished of the camera; an empty message is no wish.
+    fn wished(&mut self, payload: &[u8], now: Mono) -> Result<(), String> {
+        let wished = match payload {
+            [] => Wished::default(),
+            payload => {
+                let wishes: CameraWishes = protocol::read(payload)?;
+                if wishes.ip != self.ip {
+                    return Err(format!("field `ip`: {} is another node", wishes.ip));
+                }
+                wishes.settings
+            }
+        };
+        let changed = self.wishes.hear(wished, self.is_busy());
+        self.set_camera(changed, now);
+        Ok(())
+    }
+
+    /// Whether the camera must be left as it is: a take rolls, and has or may have pictures of it.
+    fn is_busy(&self) -> bool {
+        self.session.rolling().is_some() && self.session.start_ms().is_some()
+    }
+
+    fn set_camera(&mut self, changed: Option<CameraSettings>, now: Mono) {
+        let Some(camera) = changed else { return };
+        let CameraSettings { width, height, fps, bitrate, controls, .. } = &camera;
+        tracing::info!("the camera is set to {width}x{height} at {fps} fps, {} bit/s; {}", bitrate.0, controls.words());
+        self.readback = Readback::default();
+        self.session.on_other_settings(Duration::from_secs_f64(1.0 / fps), now);
+        self.settings.camera = camera;
+    }
+
+    /// The computer's end is a task of its own: the loop goes on until systemd ends it.
     fn ordered(&self, order: &Order, retain: bool) {
         let refused = orders::refusal(order, retain, self.session.rolling().map(|(take, _)| &take.id));
         let (v, ip, id, action) = (protocol::VERSION, self.ip, order.id, order.action);
@@ -288,10 +340,17 @@ impl Node {
                 let (settings, sink) = (self.settings.camera.clone(), self.camera_sink.clone());
                 self.camera = old.map(|camera| camera.restart(settings, sink));
             }
+            Effect::ChangeCamera => {
+                let old = self.camera.take();
+                self.stop_camera();
+                let (settings, sink) = (self.settings.camera.clone(), self.camera_sink.clone());
+                self.camera = old.map(|camera| camera.change(settings, sink));
+            }
             Effect::Store(command) => {
                 // Manifests are written when files open and close, not with each picture.
                 if !matches!(command, StoreCommand::Keep(_)) {
-                    let (camera, facts) = (self.camera_report(), self.session.facts().cloned());
+                    let camera = CameraReport { can: None, ..self.camera_report() };
+                    let (camera, facts) = (camera, self.session.facts().cloned());
                     self.store.know(|identity| {
                         identity.camera = Some(camera);
                         identity.facts = facts;
@@ -319,7 +378,15 @@ impl Node {
         let reach = (self.session.ring().held_s() * 2.0) as u8;
         let findings = self.findings();
         let codes = findings.iter().map(|finding| finding.code.clone()).collect();
-        let key = Key { state, take, codes, reach: reach.min(8), segment: self.store.kept().segment };
+        let key = Telling {
+            state,
+            take,
+            codes,
+            reach: reach.min(8),
+            segment: self.store.kept().segment,
+            wished: self.wishes.holds().cloned(),
+            told: self.readback.known(),
+        };
         if self.said.as_ref().is_some_and(|said| said.key == key && now.since(said.at) < every) {
             return;
         }
@@ -328,15 +395,20 @@ impl Node {
     }
 
     fn camera_report(&self) -> CameraReport {
-        let camera = &self.settings.camera;
+        let (camera, facts) = (&self.settings.camera, self.session.facts());
         CameraReport {
             kind: camera.kind.word().into(),
-            model: self.session.facts().and_then(|facts| facts.model.clone()),
+            model: facts.and_then(|facts| facts.model.clone()),
             width: camera.width,
             height: camera.height,
             fps: camera.fps,
             start_ms: self.session.start_ms().unwrap_or_else(|| camera.kind.usual_start_ms()),
             ring_s: (self.session.ring().held_s() * 1000.0).floor() / 1000.0,
+            bitrate: has_bitrate(camera, facts).then_some(camera.bitrate.0),
+            can: self.wishes.can().map(|said| self.readback.can(said, camera, facts)),
+            actual: self.readback.actual(camera, facts, self.session.ring()),
+            wished: self.wishes.holds().cloned(),
+            pending: self.wishes.pending(),
         }
     }
 
@@ -380,7 +452,9 @@ impl Node {
     fn findings(&self) -> Vec<Finding> {
         let now = self.clocks.mono();
         let health = self.store.health(now);
+        let wishes = self.wishes.findings();
         findings::find(&Seen {
+            wishes: &wishes,
             fault: self.session.fault().as_ref(),
             clock: self.clock.as_ref(),
             free_bytes: self.machine.room.map(|room| room.free),

@@ -197,6 +197,7 @@ impl Settings {
                 EncoderWord::Libx264 => EncoderChoice::Libx264,
                 EncoderWord::H264V4l2m2m => EncoderChoice::V4l2m2m,
             },
+            controls: syncslate_shared::camera::Settings::default(),
         };
         let ring = range("capture.ring_s", file.capture.ring_s.unwrap_or(4.0), 1.0, 60.0)?;
         let MqttFile { broker, user, password_file, ca, prefix } = file.mqtt;

@@ -60,6 +60,12 @@ impl Running {
         Self::after(pause, settings, sink, backoff)
     }
 
+    /// Ends it and starts it with other settings, once the old one has let go of the device.
+    pub fn change(self, settings: CameraSettings, sink: Sink) -> Self {
+        drop(self);
+        Self::after(FIRST_PAUSE, settings, sink, Arc::new(Mutex::new(Backoff::new())))
+    }
+
     fn after(pause: Duration, settings: CameraSettings, sink: Sink, backoff: Arc<Mutex<Backoff>>) -> Self {
         let own = Arc::clone(&backoff);
         let task = tokio::spawn(async move {

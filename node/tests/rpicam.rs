@@ -6,10 +6,12 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use syncslate_node::camera::{
     AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Kind, rpicam,
 };
 use syncslate_node::decode::read_pictures;
+use syncslate_shared::camera::{Can, Key, Settings};
 use syncslate_shared::child::Program;
 use syncslate_shared::manifest::StampSource;
 use syncslate_shared::settings::Bitrate;
@@ -26,10 +28,13 @@ fn settings() -> CameraSettings {
         bitrate: Bitrate(1_000_000),
         gop_ms: 500,
         encoder: EncoderChoice::Auto,
+        controls: Settings::default(),
     }
 }
 
 struct Run {
+    can: Option<Can>,
+    set: Settings,
     up: Option<CameraFacts>,
     units: Vec<AccessUnit>,
     end: CameraEnd,
@@ -43,17 +48,25 @@ fn stand_in(env: &[(&str, &str)]) -> Program {
 
 /// Runs the camera until it ends by itself.
 async fn film(env: &'static [(&str, &str)]) -> Run {
+    film_with(env, json!({})).await
+}
+
+/// The same with these controls.
+async fn film_with(env: &'static [(&str, &str)], controls: Value) -> Run {
+    let settings = CameraSettings { controls: serde_json::from_value(controls).unwrap(), ..settings() };
     let (sink, mut events) = mpsc::channel(8);
-    let running = tokio::spawn(async move { rpicam::run_program(|| stand_in(env), &settings(), &sink).await });
-    let (mut up, mut units) = (None, Vec::new());
+    let running = tokio::spawn(async move { rpicam::run_program(|| stand_in(env), &settings, &sink).await });
+    let (mut up, mut units, mut can, mut set) = (None, Vec::new(), None, Settings::default());
     while let Some(event) = events.recv().await {
         match event {
             CameraEvent::Up(facts) => up = Some(facts),
             CameraEvent::Unit(unit) => units.push(unit),
+            CameraEvent::Can(told) => can = Some(told),
+            CameraEvent::Set(told) => set = told,
             other => panic!("{other:?}"),
         }
     }
-    Run { up, units, end: running.await.unwrap() }
+    Run { can, set, up, units, end: running.await.unwrap() }
 }
 
 /// The difference of each unit's stamp from the time in its picture, in microseconds.
@@ -68,7 +81,7 @@ async fn stamp_errors(units: &[AccessUnit]) -> Vec<i64> {
 
 #[tokio::test]
 async fn every_picture_comes_with_the_time_that_it_shows() {
-    const CAMERA: (&str, &str) = ("STAND_IN_CAMERA", "start_ms=50,frames=33");
+    const CAMERA: (&str, &str) = ("STAND_IN_CAMERA", "start_ms=50,frames=33,patience_ms=8000");
     let (us, ns, sensor) = tokio::join!(
         film(&[CAMERA]),
         film(&[CAMERA, ("STAND_IN_STAMPS", "ns")]),
@@ -86,6 +99,28 @@ async fn every_picture_comes_with_the_time_that_it_shows() {
         assert_eq!(run.end.code, "camera_exited");
         assert!(run.end.message.contains("rpicam-vid-stand-in -n -t 0 ") && run.end.message.contains("exit status: 0"));
     }
+}
+
+#[tokio::test]
+async fn what_is_wished_is_asked_for_and_read_back() {
+    const CAMERA: (&str, &str) = ("STAND_IN_CAMERA", "start_ms=50,frames=40,patience_ms=8000");
+    let wished = json!({"exposure_us": 8000, "gain": 2.5, "awb": {"red": 1.7, "blue": 1.25}, "focus": 0.5});
+    let lens = film_with(&[CAMERA, ("STAND_IN_LENS", "1")], wished.clone()).await;
+    let asked = "--shutter 8000 --gain 2.5 --awbgains 1.7,1.25 --autofocus-mode manual --lens-position 0.5 --inline";
+    assert!(lens.end.message.contains(asked), "{}", lens.end.message);
+    let read = json!({"exposure_us": 7996, "gain": 2.5, "awb": {"red": 1.7, "blue": 1.25}, "focus": 0.5});
+    assert_eq!(serde_json::to_value(&lens.set).unwrap(), read);
+    let wished: Settings = serde_json::from_value(wished).unwrap();
+    assert_eq!(wished.missed(&lens.set), [], "a row of the sensor is no difference");
+    let can = lens.can.unwrap();
+    assert_eq!(serde_json::to_value(can.0[&Key::Gain]).unwrap(), json!({"from": 1, "to": 22.261}));
+    assert_eq!((can.has(Key::Focus), can.0[&Key::Width].to.f64()), (true, 4056.0));
+
+    let old = film_with(&[CAMERA, ("STAND_IN_OLD", "1")], json!({"awb": "daylight"})).await;
+    assert!(old.end.message.contains("--awb daylight --inline"), "{}", old.end.message);
+    let can = old.can.unwrap();
+    assert_eq!((can.has(Key::Gain), can.has(Key::Focus)), (true, false));
+    assert_eq!(old.set.number(Key::ExposureUs), Some(9981.0), "automatic");
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ fn film(size: (u32, u32), options: &str, clocks: impl SensorClocks + Send + 'sta
         width: size.0,
         height: size.1,
         fps: 30.0,
+        light: 1.0,
         options: options.parse().unwrap(),
     };
     let (reader, writer) = std::io::pipe().unwrap();

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::camera::Changes;
 use crate::order::Action;
 use crate::protocol::read;
 use crate::take::{MAX_NOTE, NameError, Stamp, TakeId, TakeName};
@@ -38,6 +39,8 @@ pub enum ErrorCode {
     TooLate,
     /// There is no such take.
     UnknownTake,
+    /// A camera has no such setting, or no such value of it.
+    InvalidSetting,
     /// Something else has to end first.
     Busy,
     /// The controller failed; its log says more.
@@ -57,6 +60,7 @@ impl ErrorCode {
             Self::NotReady => "not_ready",
             Self::TooLate => "too_late",
             Self::UnknownTake => "unknown_take",
+            Self::InvalidSetting => "invalid_setting",
             Self::Busy => "busy",
             Self::Internal => "internal",
         }
@@ -102,6 +106,9 @@ pub struct CommandResult {
     /// What speaks against what was done all the same, a sentence each; left out when nothing does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What was done where, a sentence each, where the command alone does not tell; left out when it does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<String>,
     /// When it was answered.
     pub at: Wall,
 }
@@ -157,6 +164,24 @@ pub enum Wish {
         /// Also in the middle of a take.
         force: bool,
     },
+    /// Set cameras.
+    Camera {
+        /// Only these; `None` for all that were ever heard of.
+        nodes: Option<Vec<Ipv4Addr>>,
+        /// To what.
+        to: CameraWish,
+        /// The length of all later takes' segments in seconds; `Some(None)` for the one in the settings.
+        segment_s: Option<Option<u32>>,
+    },
+}
+
+/// What cameras are to be set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameraWish {
+    /// These values, the rest as it is.
+    Values(Changes),
+    /// What this node's camera has now.
+    Like(Ipv4Addr),
 }
 
 /// A command as it arrived: its word and id for the answer, and what is wished or why that cannot be read.
@@ -208,6 +233,24 @@ struct OrderJson {
     force: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CameraJson {
+    nodes: Option<Vec<Ipv4Addr>>,
+    settings: Option<serde_json::Map<String, Value>>,
+    #[serde(rename = "match")]
+    like: Option<Ipv4Addr>,
+    #[serde(default, deserialize_with = "given")]
+    segment_s: Option<Value>,
+    #[serde(default, rename = "id")]
+    _id: Option<Value>,
+}
+
+/// Tells null from what is not there.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
 /// A payload's three forms.
 enum Form<'a, T> {
     Empty,
@@ -245,6 +288,7 @@ impl Command {
             take,
             error,
             warnings: Vec::new(),
+            done: Vec::new(),
             at,
         }
     }
@@ -292,11 +336,15 @@ fn read_wish(word: &str, payload: &[u8]) -> Result<Wish, Refusal> {
                 delete_after_verify: json.delete_after_verify,
             },
         },
+        "camera" => match form::<CameraJson>(payload)? {
+            Form::Empty | Form::Text(_) => return Err(malformed("`cmd/camera` is a JSON object")),
+            Form::Json(json) => camera(json)?,
+        },
         other => match Action::of_word(other) {
             Some(action) => order(action, payload)?,
             None => {
                 return Err(malformed(&format!(
-                    "there is no command `{}`: start, stop, mark, download, shutdown, reboot and identify are known",
+                    "there is no command `{}`: start, stop, mark, download, camera, shutdown, reboot and identify are known",
                     other.chars().take(64).collect::<String>().escape_debug()
                 )));
             }
@@ -310,6 +358,25 @@ fn order(action: Action, payload: &[u8]) -> Result<Wish, Refusal> {
         Form::Text(_) => Err(malformed(&format!("`cmd/{}` is empty or a JSON object", action.as_str()))),
         Form::Json(json) => Ok(Wish::Order { action, nodes: json.nodes, force: json.force }),
     }
+}
+
+fn camera(json: CameraJson) -> Result<Wish, Refusal> {
+    let invalid = |message: String| Refusal::new(ErrorCode::InvalidSetting, message);
+    let to = match (json.like, json.settings) {
+        (Some(_), Some(_)) => return Err(malformed("fields `match` and `settings`: one of them is enough")),
+        (Some(like), None) => CameraWish::Like(like),
+        (None, Some(settings)) => CameraWish::Values(Changes::read(&settings).map_err(invalid)?),
+        (None, None) if json.segment_s.is_some() => CameraWish::Values(Changes::default()),
+        (None, None) => return Err(malformed("fields `settings`, `match`, `segment_s`: one of them is needed")),
+    };
+    let segment_s = json.segment_s.map(|value| match value {
+        Value::Null => Ok(None),
+        value => match value.as_u64().and_then(|s| u32::try_from(s).ok()).filter(|s| (1..=3600).contains(s)) {
+            Some(seconds) => Ok(Some(seconds)),
+            None => Err(invalid(format!("`segment_s`: {value} is no whole number between 1 and 3600"))),
+        },
+    });
+    Ok(Wish::Camera { nodes: json.nodes, to, segment_s: segment_s.transpose()? })
 }
 
 fn form<T: DeserializeOwned>(payload: &[u8]) -> Result<Form<'_, T>, Refusal> {
@@ -349,6 +416,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::camera::Settings;
 
     fn refusal(word: &str, payload: &str) -> (ErrorCode, String) {
         let refusal = Command::read(word, payload.as_bytes()).wish.unwrap_err();
@@ -371,7 +439,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused_with_its_reason() {
-        use ErrorCode::{InvalidTakeName, Malformed};
+        use ErrorCode::{InvalidSetting, InvalidTakeName, Malformed};
         let table = [
             ("start", "../x", InvalidTakeName, "cannot hold `/`"),
             ("start", "A01 ", InvalidTakeName, "cannot hold ` `"),
@@ -387,6 +455,18 @@ mod tests {
             ("reboot", r#"{"force":1}"#, Malformed, "field `force`"),
             ("download", r#"{"stamp":"yesterday"}"#, Malformed, "field `stamp`: `yesterday` is no stamp"),
             ("download", r#"{"cancel":true,"delete_after_verify":true}"#, Malformed, "`take` and `nodes` alone"),
+            ("camera", "", Malformed, "`cmd/camera` is a JSON object"),
+            ("camera", "{}", Malformed, "one of them is needed"),
+            ("camera", r#"{"setings":{}}"#, Malformed, "unknown field `setings`"),
+            ("camera", r#"{"settings":{},"match":"10.0.0.7"}"#, Malformed, "one of them is enough"),
+            ("camera", r#"{"settings":{"fps":0}}"#, InvalidSetting, "`fps`: 0 does not lie between 1 and 240"),
+            ("camera", r#"{"settings":{"zoom":1}}"#, InvalidSetting, "no setting `zoom`"),
+            (
+                "camera",
+                r#"{"segment_s":3601}"#,
+                InvalidSetting,
+                "`segment_s`: 3601 is no whole number between 1 and 3600",
+            ),
             ("dance", "", Malformed, "no command `dance`"),
         ];
         for (word, payload, code, reason) in table {
@@ -411,6 +491,29 @@ mod tests {
     }
 
     #[test]
+    fn cameras_are_set_by_values_or_like_another() {
+        let wish = |payload: &str| Command::read("camera", payload.as_bytes()).wish.unwrap();
+        let values = |json: &str| CameraWish::Values(Settings::into(serde_json::from_str(json).unwrap()));
+        assert_eq!(
+            wish(r#"{"nodes":["10.0.0.7"],"settings":{"width":640},"segment_s":30,"id":7}"#),
+            Wish::Camera {
+                nodes: Some(vec![[10, 0, 0, 7].into()]),
+                to: values(r#"{"width":640}"#),
+                segment_s: Some(Some(30))
+            }
+        );
+        let like = CameraWish::Like([10, 0, 0, 7].into());
+        assert_eq!(
+            wish(r#"{"match":"10.0.0.7","nodes":null}"#),
+            Wish::Camera { nodes: None, to: like, segment_s: None }
+        );
+        assert_eq!(
+            wish(r#"{"segment_s":null}"#),
+            Wish::Camera { nodes: None, to: values("{}"), segment_s: Some(None) }
+        );
+    }
+
+    #[test]
     fn the_id_comes_back_also_from_what_cannot_be_read() {
         let command = Command::read("start", br#"{"take":7,"id":"a7"}"#);
         let answer = command.answer(command.wish.clone().map(|_| None), Wall::from_micros(0));
@@ -420,7 +523,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_payload_makes_the_reader_panic(
-            word in "start|stop|mark|download|shutdown|identify|\\PC{0,9}",
+            word in "start|stop|mark|download|shutdown|identify|camera|\\PC{0,9}",
             payload in prop::collection::vec(any::<u8>(), 0..80),
             text in "\\{?(\"(take|at|id|note|nodes)\":(\"\\PC{0,5}\"|[0-9]|null|\\[\\]),?){0,3}\\}?",
         ) {

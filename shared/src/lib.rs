@@ -5,6 +5,7 @@
 //! and [`systemd`] touch the world.
 
 pub mod access;
+pub mod camera;
 pub mod child;
 pub mod command;
 pub mod files;

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::camera::{Can, Settings};
 use crate::take::{Mark, Stamp, TakeId, TakeName};
 use crate::time::Wall;
 
@@ -229,7 +230,7 @@ pub struct DiskReading {
 }
 
 /// A camera and how it is set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CameraReport {
     /// `rpicam`, `v4l2`, `test`, `command`.
     pub kind: String,
@@ -246,6 +247,22 @@ pub struct CameraReport {
     pub start_ms: u64,
     /// Seconds of footage that are held in memory now.
     pub ring_s: f64,
+    /// Bits a second that the encoder was asked for; null when the node does not say.
+    #[serde(default)]
+    pub bitrate: Option<u64>,
+    /// What can be set from the controller, and from what to what; null when that is not known.
+    #[serde(default)]
+    pub can: Option<Can>,
+    /// What the camera has now, as far as it tells: a frame rate within 1 % of the one asked for is told as that one.
+    /// Null while it sends no pictures.
+    #[serde(default)]
+    pub actual: Option<Settings>,
+    /// What of `camera/<ip>` holds; null when nothing was heard there.
+    #[serde(default)]
+    pub wished: Option<Settings>,
+    /// Whether wishes wait for the end of the take.
+    #[serde(default)]
+    pub pending: bool,
 }
 
 /// Why a node cannot record, or not as it should.

@@ -37,7 +37,7 @@ const fn row(pattern: &'static str, route: &'static str, retained: bool, qos: Qo
 use Qos::{AtLeastOnce, AtMostOnce};
 
 /// Every topic there is.
-pub const TABLE: [Row; 17] = [
+pub const TABLE: [Row; 19] = [
     row(
         "cmd/start",
         "anyone → controller",
@@ -70,6 +70,13 @@ pub const TABLE: [Row; 17] = [
     row("cmd/reboot", "anyone → controller", false, AtLeastOnce, "the same; they come back by themselves"),
     row("cmd/identify", "anyone → controller", false, AtLeastOnce, "the same; they blink their LED for 10 s"),
     row(
+        "cmd/camera",
+        "anyone → controller",
+        false,
+        AtLeastOnce,
+        "`{\"nodes\":[…] or null,\"settings\":{…},\"segment_s\":…,\"id\":…}` sets cameras, `{\"match\":\"<ip>\"}` sets all like one",
+    ),
+    row(
         "cmd/preview",
         "controller → nodes",
         false,
@@ -82,6 +89,7 @@ pub const TABLE: [Row; 17] = [
     row("status/<ip>", "node → all", true, AtLeastOnce, "the node; its last will says `offline`"),
     row("download/<take>", "controller → all", true, AtLeastOnce, "a download's progress"),
     row("order/<ip>", "controller → node", false, AtLeastOnce, "to turn itself off, or off and on again, or to blink"),
+    row("camera/<ip>", "controller → node", true, AtLeastOnce, "all that is wished of its camera"),
     row("answer/<ip>", "node → controller", false, AtLeastOnce, "whether it does what it was ordered"),
     row("preview/<ip>", "node → all", false, AtMostOnce, "one JPEG picture"),
     row("controller", "controller → all", true, AtLeastOnce, "the controller; its last will says `offline`"),
@@ -104,6 +112,8 @@ pub enum Topic {
     Reboot,
     /// `cmd/identify`
     Identify,
+    /// `cmd/camera`
+    SetCamera,
     /// `cmd/preview`
     PreviewLease,
     /// `cmd/result`
@@ -120,6 +130,8 @@ pub enum Topic {
     Progress(TakeName),
     /// `order/<ip>`
     Order(Ipv4Addr),
+    /// `camera/<ip>`
+    Camera(Ipv4Addr),
     /// `answer/<ip>`
     Answer(Ipv4Addr),
     /// `preview/<ip>`
@@ -142,6 +154,7 @@ impl Topic {
                 "shutdown" => Self::Shutdown,
                 "reboot" => Self::Reboot,
                 "identify" => Self::Identify,
+                "camera" => Self::SetCamera,
                 "preview" => Self::PreviewLease,
                 "result" => Self::Result,
                 other => Self::UnknownCommand(other.to_owned()),
@@ -150,6 +163,7 @@ impl Topic {
             Some(("take", "marks")) => Self::Marks,
             Some(("status", ip)) => Self::Status(ip.parse().ok()?),
             Some(("order", ip)) => Self::Order(ip.parse().ok()?),
+            Some(("camera", ip)) => Self::Camera(ip.parse().ok()?),
             Some(("answer", ip)) => Self::Answer(ip.parse().ok()?),
             Some(("preview", ip)) => Self::Preview(ip.parse().ok()?),
             Some(("download", take)) => Self::Progress(take.parse().ok()?),
@@ -167,6 +181,7 @@ impl Topic {
             Self::Shutdown => "cmd/shutdown",
             Self::Reboot => "cmd/reboot",
             Self::Identify => "cmd/identify",
+            Self::SetCamera => "cmd/camera",
             Self::PreviewLease => "cmd/preview",
             Self::Result => "cmd/result",
             Self::UnknownCommand(_) => return None,
@@ -175,6 +190,7 @@ impl Topic {
             Self::Status(_) => "status/<ip>",
             Self::Progress(_) => "download/<take>",
             Self::Order(_) => "order/<ip>",
+            Self::Camera(_) => "camera/<ip>",
             Self::Answer(_) => "answer/<ip>",
             Self::Preview(_) => "preview/<ip>",
             Self::Controller => "controller",
@@ -199,6 +215,7 @@ impl std::fmt::Display for Topic {
             Self::UnknownCommand(word) => write!(f, "cmd/{word}"),
             Self::Status(ip) => write!(f, "status/{ip}"),
             Self::Order(ip) => write!(f, "order/{ip}"),
+            Self::Camera(ip) => write!(f, "camera/{ip}"),
             Self::Answer(ip) => write!(f, "answer/{ip}"),
             Self::Preview(ip) => write!(f, "preview/{ip}"),
             Self::Progress(take) => write!(f, "download/{take}"),

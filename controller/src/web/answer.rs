@@ -68,7 +68,9 @@ impl From<Refusal> for Refused {
 /// The HTTP status of a refusal.
 pub(super) fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::Malformed | ErrorCode::Retained | ErrorCode::InvalidTakeName => StatusCode::BAD_REQUEST,
+        ErrorCode::Malformed | ErrorCode::Retained | ErrorCode::InvalidTakeName | ErrorCode::InvalidSetting => {
+            StatusCode::BAD_REQUEST
+        }
         ErrorCode::UnknownTake => StatusCode::NOT_FOUND,
         ErrorCode::AlreadyRolling | ErrorCode::NotRolling | ErrorCode::TooLate | ErrorCode::Busy => {
             StatusCode::CONFLICT

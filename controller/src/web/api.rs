@@ -7,7 +7,7 @@ use syncslate_shared::protocol::{CurrentTake, Download, Marks};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::Wall;
 
-use crate::snapshot::{NodeView, Snapshot, TakeSummary};
+use crate::snapshot::{NodeView, Set, Snapshot, TakeSummary};
 
 /// So many takes stand in the state and on the operator's page; all of them are at `/api/takes`.
 pub(super) const RECENT: usize = 8;
@@ -18,6 +18,8 @@ pub(super) struct State<'a> {
     take: &'a CurrentTake,
     marks: &'a Marks,
     nodes: &'a [NodeView],
+    /// What is wished of them, and the length of segments.
+    cameras: &'a Set,
     downloads: &'a [Download],
     /// The newest ones.
     takes: Vec<Brief<'a>>,
@@ -52,6 +54,7 @@ impl<'a> State<'a> {
             take: &snapshot.take,
             marks: &snapshot.marks,
             nodes: &snapshot.nodes,
+            cameras: &snapshot.cameras,
             downloads: &snapshot.downloads,
             takes: snapshot.takes.iter().take(RECENT).map(Brief::of).collect(),
             next_name: &snapshot.next_name,

@@ -13,9 +13,11 @@ macro_rules! asset {
     };
 }
 
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 18] = [
     asset!("style.css", "text/css; charset=utf-8"),
+    asset!("cameras.css", "text/css; charset=utf-8"),
     asset!("page.js", "text/javascript; charset=utf-8"),
+    asset!("cameras.js", "text/javascript; charset=utf-8"),
     asset!("live.js", "text/javascript; charset=utf-8"),
     asset!("bind.js", "text/javascript; charset=utf-8"),
     asset!("clock.js", "text/javascript; charset=utf-8"),

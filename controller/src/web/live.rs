@@ -20,7 +20,7 @@ use warp::reply::Response;
 use warp::sse::Event;
 
 use super::answer::set;
-use super::{Site, api, view};
+use super::{Site, api};
 use crate::snapshot::{News, Snapshot};
 
 /// The page calls a silence of 2.2 s a loss.
@@ -34,14 +34,16 @@ pub(super) fn events(site: &Arc<Site>) -> Response {
     send(stream::unfold(reader, |mut reader| async move { Some((Ok(reader.next().await?), reader)) }))
 }
 
-/// `GET /live`: `view` with what changed of the page's data, the first time all of it. `GET /live/{ip}`: the same of
-/// one node's own page.
-pub(super) fn view(site: &Arc<Site>, node: Option<Ipv4Addr>) -> Response {
+/// `GET /live`, `/live/{ip}`, `/cameras/live`: `view` with what changed of the page's data, the first time all of it.
+pub(super) fn view(site: &Arc<Site>, fields: Fields) -> Response {
     let mut snapshots = site.door.snapshot.clone();
     snapshots.mark_changed();
-    let viewer = Viewer { snapshots, node, pace: Pace::of(site), site: Arc::clone(site), shown: Map::new() };
+    let viewer = Viewer { snapshots, pace: Pace::of(site), site: Arc::clone(site), fields, shown: Map::new() };
     send(stream::unfold(viewer, |mut viewer| async move { Some((Ok(viewer.next().await?), viewer)) }))
 }
+
+/// The data of a page, given the hash of the assets.
+pub(super) type Fields = Box<dyn Fn(&Snapshot, &str) -> Map<String, Value> + Send + Sync>;
 
 fn send(events: impl warp::Stream<Item = Result<Event, Infallible>> + Send + Sync + 'static) -> Response {
     let mut response = warp::sse::reply(events).into_response();
@@ -108,10 +110,9 @@ impl Reader {
 
 struct Viewer {
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Whose page it is; `None` for the operator's.
-    node: Option<Ipv4Addr>,
     pace: Pace,
     site: Arc<Site>,
+    fields: Fields,
     /// What the page has by now.
     shown: Map<String, Value>,
 }
@@ -134,11 +135,7 @@ impl Viewer {
     /// The fields of the view that changed; `None` when none did.
     fn news(&mut self) -> Option<String> {
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
-        let assets = self.site.assets.hash();
-        let mut fields = match self.node {
-            None => view::live(&snapshot, assets),
-            Some(ip) => view::live_node(&snapshot, ip, assets),
-        };
+        let mut fields = (self.fields)(&snapshot, self.site.assets.hash());
         let shown = std::mem::replace(&mut self.shown, fields.clone());
         fields.retain(|name, value| shown.get(name) != Some(value));
         (!fields.is_empty()).then(|| Value::Object(fields).to_string())

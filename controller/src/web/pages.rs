@@ -8,7 +8,7 @@ use syncslate_shared::time::Wall;
 use warp::http::StatusCode;
 
 use super::answer::Refused;
-use super::view::{Library, NodePage, Operator, TakePage};
+use super::view::{Cameras, Library, NodePage, Operator, TakePage};
 use crate::freeable::Freeable;
 use crate::lock::Visitor;
 use crate::snapshot::{NodeView, Snapshot, TakeSummary};
@@ -19,10 +19,12 @@ macro_rules! template {
     };
 }
 
-const TEMPLATES: [(&str, &str); 18] = [
+const TEMPLATES: [(&str, &str); 20] = [
     template!("layout"),
     template!("operator"),
     template!("takes"),
+    template!("cameras"),
+    template!("cameralines"),
     template!("take"),
     template!("node"),
     template!("refused"),
@@ -75,6 +77,7 @@ enum Here {
     Control,
     Takes,
     Node,
+    Cameras,
     Nowhere,
 }
 
@@ -130,6 +133,12 @@ impl Pages {
     pub(super) fn takes(&self, visitor: &Visitor, snapshot: &Snapshot) -> Result<String, Refused> {
         let head = Head { title: "Takes", here: Here::Takes, version: snapshot.version, visitor };
         self.render("takes", &head, Library::of(snapshot))
+    }
+
+    /// `/cameras`
+    pub(super) fn cameras(&self, visitor: &Visitor, snapshot: &Snapshot) -> Result<String, Refused> {
+        let head = Head { title: "Cameras", here: Here::Cameras, version: snapshot.version, visitor };
+        self.render("cameras", &head, Cameras::of(snapshot))
     }
 
     /// `/takes/{take}`

@@ -11,7 +11,7 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, archive, command, custody, live, login, media, metrics, preview};
+use super::{Site, api, archive, command, custody, live, login, media, metrics, preview, view};
 use crate::lock::Visitor;
 use crate::snapshot::TakeSummary;
 
@@ -90,8 +90,13 @@ async fn get(
         }
         ["nodes", ip] => html(site.pages.node(visitor, &snapshot, preview::known(&snapshot, ip)?)?),
         ["nodes", ip, "preview.jpg"] => preview::send(site, preview::known(&snapshot, ip)?, query, headers),
-        ["live"] => Ok(live::view(site, None)),
-        ["live", ip] => Ok(live::view(site, Some(preview::known(&snapshot, ip)?.ip))),
+        ["live"] => Ok(live::view(site, Box::new(view::live))),
+        ["live", ip] => {
+            let ip = preview::known(&snapshot, ip)?.ip;
+            Ok(live::view(site, Box::new(move |snapshot, assets| view::live_node(snapshot, ip, assets))))
+        }
+        ["cameras"] => html(site.pages.cameras(visitor, &snapshot)?),
+        ["cameras", "live"] => Ok(live::view(site, Box::new(view::cameras_live))),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
         ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
@@ -139,7 +144,7 @@ async fn post<B: Buf>(
 
 /// The words that are commands by MQTT too.
 fn is_command(word: &str) -> bool {
-    matches!(word, "start" | "stop" | "mark" | "download" | "shutdown" | "reboot" | "identify")
+    matches!(word, "start" | "stop" | "mark" | "download" | "camera" | "shutdown" | "reboot" | "identify")
 }
 
 fn html(page: String) -> Result<Response, Refused> {

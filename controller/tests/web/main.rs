@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, dead_code, reason = "tests")]
 
 mod archives;
+mod cameras;
 mod client;
 mod commands;
 mod custody;

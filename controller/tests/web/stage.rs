@@ -7,6 +7,8 @@ use syncslate_broker::Gate;
 use syncslate_broker::accounts::Accounts;
 use syncslate_controller::door::{Door, Request};
 use syncslate_controller::lock::Lock;
+use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Set, Snapshot, TakeSummary};
+use syncslate_shared::camera::{Can, Key};
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
 use syncslate_controller::viewfinder::Viewfinder;
 use syncslate_shared::files::{Base, Kind};
@@ -38,6 +40,7 @@ pub(crate) fn empty() -> Snapshot {
         take: CurrentTake::of(None),
         marks: Marks::default(),
         nodes: Vec::new(),
+        cameras: Set { segment_s: 60, ..Set::default() },
         downloads: Vec::new(),
         takes: Vec::new(),
         next_name: TakeName::numbered(1),
@@ -115,6 +118,15 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
             fps: 30.0,
             start_ms: 900,
             ring_s: 4.0,
+            bitrate: Some(8_000_000),
+            can: Some(Can::widest(&Key::ALL)),
+            actual: serde_json::from_value(serde_json::json!({
+                "width": 1920, "height": 1080, "fps": 30, "bitrate": 8_000_000, "exposure_us": 9_979, "gain": 1.5,
+                "awb": {"red": 1.58, "blue": 2.102}, "focus": 0.5
+            }))
+            .ok(),
+            wished: None,
+            pending: false,
         },
         fault: None,
         findings: Vec::new(),

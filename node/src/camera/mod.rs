@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use bytes::Bytes;
+use syncslate_shared::camera::{Can, Key, Milli, Range, Settings};
 use syncslate_shared::manifest::StampSource;
 use syncslate_shared::settings::Bitrate;
 use syncslate_shared::time::Wall;
@@ -35,6 +36,10 @@ pub enum CameraEvent {
     Starting,
     /// The children run; pictures follow.
     Up(CameraFacts),
+    /// It told what it has to set.
+    Can(Can),
+    /// It told what it is set to, beside size and rate: once a second at most.
+    Set(Settings),
     /// A picture.
     Unit(AccessUnit),
     /// The encoder took so many pictures and gave nothing for them, before the one that follows.
@@ -95,6 +100,22 @@ impl Kind {
             Self::Test(_) => "test",
             Self::Command(_) => "command",
         }
+    }
+
+    /// What a camera of this kind has to set; `None` where the camera itself must tell.
+    pub fn can(&self) -> Option<Can> {
+        let mut can = Can::widest(&[Key::Width, Key::Height, Key::Fps, Key::Bitrate]);
+        match self {
+            Self::Rpicam => return None,
+            Self::V4l2(_) | Self::Command(_) => {}
+            Self::Test(_) => {
+                can.0.extend(Can::widest(&[Key::ExposureUs, Key::Gain]).0);
+                for (key, smallest) in [(Key::Width, 160), (Key::Height, 90)] {
+                    can.0.insert(key, Range { from: Milli::whole(smallest), ..key.range() });
+                }
+            }
+        }
+        Some(can)
     }
 
     /// Milliseconds from start to first frame that this kind usually needs, until it was measured.
@@ -160,6 +181,8 @@ pub struct CameraSettings {
     pub gop_ms: u64,
     /// Which encoder for raw pictures.
     pub encoder: EncoderChoice,
+    /// What is fixed of exposure, gain, white balance and focus; the rest is automatic.
+    pub controls: Settings,
 }
 
 impl CameraSettings {

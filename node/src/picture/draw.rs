@@ -7,6 +7,7 @@
 //! changed and the bar's old and new place, which costs far less than writing the picture to a pipe.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 use syncslate_shared::time::Wall;
 
@@ -15,6 +16,7 @@ use super::text::{DOTS, Ink, Line};
 
 const INK: Ink = Ink { letters: 225, paper: 32 };
 const BAR: u8 = 235;
+const BLACK: u8 = 16;
 /// 100 % colour bars at three quarters of their strength, as (Y, U, V): grey, yellow, cyan, green, magenta, red, blue.
 const COLOURS: [(u8, u8, u8); 7] =
     [(180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 184, 198), (65, 100, 212), (35, 212, 114)];
@@ -31,6 +33,8 @@ pub struct Painter {
     number: Line,
     date: Line,
     sweep: Sweep,
+    /// The rows of the colour bars.
+    bars: Range<usize>,
 }
 
 /// The size of a picture in pixels.
@@ -63,7 +67,8 @@ impl Painter {
         let sweep = Sweep::new(size, size.height - strip);
         // The smallest pictures have no room for both text and colour bars.
         let bars = if free < 6 * DOTS { 0 } else { strip };
-        let mut frame = background(size, size.height - strip - bars..size.height - strip, ip);
+        let rows = size.height - strip - bars..size.height - strip;
+        let mut frame = background(size, rows.clone(), ip);
         let luma = &mut frame[..size.pixels()];
         sweep.clear(luma, size.width);
 
@@ -90,7 +95,17 @@ impl Painter {
             number: Line::new(margin, y_number, small, room(small)),
             date: Line::new(x_date, y_number, small, date_room),
             sweep,
+            bars: rows,
         })
+    }
+
+    /// With colour bars in so many times the light: what is too bright is white, as on a sensor.
+    pub fn lit(mut self, light: f64) -> Self {
+        let rows = self.bars.start * self.size.width..self.bars.end * self.size.width;
+        for luma in &mut self.frame[rows] {
+            *luma = (f64::from(BLACK) + (f64::from(*luma) - f64::from(BLACK)) * light).clamp(16.0, 235.0) as u8;
+        }
+        self
     }
 
     /// The picture of frame `counter`, exposed `time_ns` nanoseconds after 1970.
@@ -141,7 +156,7 @@ impl Sweep {
 
 /// A dark, even panel that text stands on, tinted by the node's address so that cameras are told apart at a glance,
 /// and colour bars in `bars`.
-fn background(size: Size, bars: std::ops::Range<usize>, ip: Ipv4Addr) -> Vec<u8> {
+fn background(size: Size, bars: Range<usize>, ip: Ipv4Addr) -> Vec<u8> {
     let mut luma = vec![INK.paper; size.pixels()];
     let angle = f64::from(u32::from(ip).wrapping_mul(2_654_435_769) >> 8) / f64::from(1 << 24) * std::f64::consts::TAU;
     let tint = |part: f64| (128.0 + 18.0 * part) as u8;
@@ -200,6 +215,21 @@ mod tests {
             used.paint(NOON - 987_654_321 * n, 77 * n as u32);
         }
         assert_eq!(fresh.paint(NOON, 4_711), used.paint(NOON, 4_711));
+    }
+
+    #[test]
+    fn light_shows_in_the_colour_bars_and_nowhere_else() {
+        let mut plain = Painter::new(640, 360, "left", IP).unwrap();
+        let mut bright = plain.clone().lit(1.25);
+        let bars = plain.bars.start * 640..plain.bars.end * 640;
+        let (plain, bright) = (plain.paint(NOON, 7).to_vec(), bright.paint(NOON, 7).to_vec());
+        for (dark, lit) in plain[bars.clone()].iter().zip(&bright[bars.clone()]) {
+            let light = (f64::from(*lit) - 16.0) / (f64::from(*dark) - 16.0);
+            assert!((light - 1.25).abs() < 0.06, "{dark} {lit}");
+        }
+        assert_eq!((&plain[..bars.start], &plain[bars.end..]), (&bright[..bars.start], &bright[bars.end..]));
+        let white = Painter::new(640, 360, "left", IP).unwrap().lit(1e6).paint(NOON, 7)[bars].to_vec();
+        assert!(white.iter().all(|luma| *luma == 235));
     }
 
     #[test]

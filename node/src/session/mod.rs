@@ -200,6 +200,7 @@ impl Session {
                 let since = if let Camera::Starting { since } = self.camera { since } else { now };
                 self.camera = Camera::On { facts, heard: now, since: Some(since) };
             }
+            CameraEvent::Can(_) | CameraEvent::Set(_) => {}
             CameraEvent::Unit(unit) => self.on_unit(unit, now),
             CameraEvent::Swallowed(pictures) => self.ring.swallow(pictures),
             CameraEvent::Behind(behind) => self.set_behind(behind),
@@ -269,6 +270,19 @@ impl Session {
             self.finish(t1, now);
         }
         self.want_camera(now);
+    }
+
+    /// The camera is set otherwise, to a picture each `period`: what the ring holds belongs to no take any more, as no
+    /// footage file may begin with pictures of another size.
+    pub fn on_other_settings(&mut self, period: Duration, now: Mono) {
+        self.settings.period = period;
+        self.ring.clear();
+        self.camera_fault = None;
+        self.set_behind(false);
+        if self.camera != Camera::Off {
+            self.camera = Camera::Starting { since: now };
+            self.effects.push(Effect::ChangeCamera);
+        }
     }
 
     /// The program ends: what is being recorded stays open for the next start.

@@ -8,6 +8,8 @@
 //! - `STAND_IN_CAMERA`: the options of the test camera (`phase_ms=11,frames=90`)
 //! - `STAND_IN_STAMPS`: `us`, `ns` (`FrameWallClock` in that unit), `sensor` (only `SensorTimestamp`), `none`
 //! - `STAND_IN_MODEL`: what `--list-cameras` finds; empty for no camera
+//! - `STAND_IN_LENS`: whether there is a lens to focus
+//! - `STAND_IN_OLD`: whether it is one that does not list its controls
 //! - `STAND_IN_NODE`: the address in the pictures
 //! - `STAND_IN_PID_FILE`: where it writes its process id
 
@@ -28,7 +30,7 @@ use syncslate_shared::time::SystemClocks;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const WITH_VALUE: [&str; 10] = [
+const WITH_VALUE: [&str; 16] = [
     "-t",
     "--width",
     "--height",
@@ -39,14 +41,22 @@ const WITH_VALUE: [&str; 10] = [
     "--metadata",
     "--metadata-format",
     "-o",
+    "--shutter",
+    "--gain",
+    "--awb",
+    "--awbgains",
+    "--autofocus-mode",
+    "--lens-position",
 ];
-const FLAGS: [&str; 5] = ["-n", "--inline", "--flush", "--low-latency", "--list-cameras"];
+const FLAGS: [&str; 6] = ["-n", "--inline", "--flush", "--low-latency", "--list-cameras", "--verbose"];
+/// How long a row of the sensor takes, in microseconds: exposures are whole rows.
+const ROW_US: f64 = 18.904;
 
 #[expect(clippy::print_stderr, reason = "the original says its errors there")]
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Options::parse(std::env::args().skip(1)) {
-        Ok(options) if options.has("--list-cameras") => list_cameras(),
+        Ok(options) if options.has("--list-cameras") => list_cameras(options.has("--verbose")),
         Ok(options) => film(options).await,
         Err(e) => Err(e),
     };
@@ -85,6 +95,10 @@ impl Options {
         Ok(self.0.get(key).ok_or(format!("the stand-in needs {key}"))?)
     }
 
+    fn number(&self, key: &str, default: f64) -> Fallible<f64> {
+        Ok(self.0.get(key).map_or(Ok(default), |value| value.parse())?)
+    }
+
     /// The options without which the pairing of stream and metadata would not hold.
     fn check(&self) -> Fallible<()> {
         if !self.get("-o")?.ends_with("264") {
@@ -94,6 +108,17 @@ impl Options {
             if self.get(key)? != value {
                 return Err(format!("the stand-in knows {key} {value} only").into());
             }
+        }
+        if self.number("--gain", 1.0)? < 0.0 || self.number("--shutter", 0.0)? < 0.0 {
+            return Err("the stand-in knows no negative gain or shutter".into());
+        }
+        const LIGHTS: [&str; 8] =
+            ["auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy", "custom"];
+        if let Some(awb) = self.0.get("--awb").filter(|awb| !LIGHTS.contains(&awb.as_str())) {
+            return Err(format!("Invalid AWB mode: {awb}").into());
+        }
+        if self.0.get("--lens-position").is_some_and(|dioptres| dioptres.parse::<f64>().is_err()) {
+            return Err(format!("Invalid lens position: {}", self.get("--lens-position")?).into());
         }
         match ["-n", "--inline", "--flush"].into_iter().find(|key| !self.has(key)) {
             Some(key) => Err(format!("the stand-in needs {key}").into()),
@@ -107,13 +132,22 @@ fn env(key: &str, default: &str) -> String {
 }
 
 #[expect(clippy::print_stdout, reason = "the list is the output")]
-fn list_cameras() -> Fallible<()> {
+fn list_cameras(verbose: bool) -> Fallible<()> {
     match env("STAND_IN_MODEL", "imx477").as_str() {
         "" => println!("No cameras available!"),
         model => println!(
             "Available cameras\n-----------------\n0 : {model} [4056x3040 12-bit RGGB] (/base/soc/i2c0mux/i2c@1/{model}@1a)\n    \
              Modes: 'SRGGB10_CSI2P' : 1332x990 [120.05 fps - (696, 528)/2664x1980 crop]"
         ),
+    }
+    if verbose && std::env::var_os("STAND_IN_OLD").is_none() {
+        println!("\n    Available controls for 4056x3040 SRGGB12_CSI2P mode:");
+        println!("    ----------------------------------------------------");
+        println!("    AnalogueGain : [1.000000..22.260870]\n    ColourGains : [0.000000..32.000000]");
+        println!("    ExposureTime : [114..694422939]");
+        if std::env::var_os("STAND_IN_LENS").is_some() {
+            println!("    LensPosition : [0.000000..15.000000]");
+        }
     }
     Ok(())
 }
@@ -133,6 +167,7 @@ async fn film(options: Options) -> Fallible<()> {
         width: options.get("--width")?.parse()?,
         height: options.get("--height")?.parse()?,
         fps: options.get("--framerate")?.parse()?,
+        light: 1.0,
         options: env("STAND_IN_CAMERA", "").parse()?,
     };
     let (pictures, sensor) = std::io::pipe()?;
@@ -180,7 +215,7 @@ fn write_frames(options: &Options, mut stream: File, index: File, stop: &AtomicB
             none => none.insert(create("-o")?),
         };
         output.write_all(&picture)?;
-        for line in record(packet.pts).lines().chain([""]) {
+        for line in record(packet.pts, options)?.lines().chain([""]) {
             // The original flushes each line.
             metadata.write_all(format!("{line}\n").as_bytes())?;
         }
@@ -192,7 +227,7 @@ fn write_frames(options: &Options, mut stream: File, index: File, stop: &AtomicB
 }
 
 /// A frame's record, among other controls those that tell the time.
-fn record(wall_us: i64) -> String {
+fn record(wall_us: i64, options: &Options) -> Fallible<String> {
     let boottime_ns = (wall_us - SystemClocks.boottime_to_wall_us()) * 1000;
     let stamps = match env("STAND_IN_STAMPS", "us").as_str() {
         "ns" => format!("FrameWallClock={wall_us}456\nSensorTimestamp={boottime_ns}"),
@@ -200,5 +235,22 @@ fn record(wall_us: i64) -> String {
         "none" => "Lux=321.5".to_owned(),
         _ => format!("FrameWallClock={wall_us}\nSensorTimestamp={boottime_ns}"),
     };
-    format!("SensorBlackLevels=[ 4096, 4096, 4096, 4096 ]\nExposureTime=9999\n{stamps}\nScalerCrop=(0, 440)/4056x2160")
+    // 0 is automatic, as is what is not given.
+    let given = |key, automatic| {
+        Ok::<f64, Box<dyn Error + Send + Sync>>(match options.number(key, 0.0)? {
+            0.0 => automatic,
+            number => number,
+        })
+    };
+    let exposure = ((given("--shutter", 9_999.0)? / ROW_US).floor() * ROW_US) as u32;
+    let gain = given("--gain", 1.0)?;
+    let gains = options.0.get("--awbgains").map_or("1.580234, 2.102357".to_owned(), |gains| gains.replace(',', ", "));
+    let lens = match std::env::var_os("STAND_IN_LENS") {
+        Some(_) => format!("LensPosition={:.6}\n", options.number("--lens-position", 1.0)?),
+        None => String::new(),
+    };
+    Ok(format!(
+        "SensorBlackLevels=[ 4096, 4096, 4096, 4096 ]\nExposureTime={exposure}\nAnalogueGain={gain:.6}\n\
+         ColourGains=[ {gains} ]\n{lens}{stamps}\nScalerCrop=(0, 440)/4056x2160"
+    ))
 }

@@ -4,6 +4,7 @@
 //! The page is rendered from [`Operator`], and the same fields go to the open page as they change, so a script never
 //! has to know what a state means: it puts texts where they belong.
 
+mod cameras;
 mod copies;
 mod downloads;
 mod library;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use syncslate_shared::time::Wall;
 
+pub(super) use self::cameras::Cameras;
 use self::downloads::DownloadLine;
 use self::library::TakeLine;
 pub(super) use self::library::{Library, TakePage};
@@ -96,6 +98,15 @@ pub(super) fn live(snapshot: &Snapshot, assets: &str) -> Map<String, Value> {
 pub(super) fn live_node(snapshot: &Snapshot, ip: Ipv4Addr, assets: &str) -> Map<String, Value> {
     let node = snapshot.nodes.iter().find(|node| node.ip == ip);
     let mut fields = node.map(|node| object(&NodePage::of(node, snapshot))).unwrap_or_default();
+    fields.insert("version".into(), snapshot.version.into());
+    fields.insert("assets".into(), assets.into());
+    fields
+}
+
+/// The fields of the open page about cameras.
+pub(super) fn cameras_live(snapshot: &Snapshot, assets: &str) -> Map<String, Value> {
+    let mut fields = object(&Cameras::of(snapshot));
+    fields.insert("version".into(), snapshot.version.into());
     fields.insert("assets".into(), assets.into());
     fields
 }

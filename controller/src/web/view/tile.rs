@@ -107,7 +107,7 @@ fn is_missing(node: &NodeView, snapshot: &Snapshot) -> bool {
         && matches!(node.state, NodeState::Offline | NodeState::Standby | NodeState::Fault)
 }
 
-fn word(state: NodeState) -> &'static str {
+pub(super) fn word(state: NodeState) -> &'static str {
     match state {
         NodeState::Offline => "offline",
         NodeState::Starting => "starting",

@@ -1,4 +1,6 @@
-//! The command line of `rpicam-vid`, and what it says about the cameras there are. Pure but for [`is_pi5`].
+//! The command line of `rpicam-vid`. Pure but for [`is_pi5`].
+
+use syncslate_shared::camera::{Key, Settings, Value};
 
 use crate::camera::CameraSettings;
 
@@ -27,6 +29,7 @@ pub(super) fn arguments(settings: &CameraSettings, paths: &Paths, pi5: bool) -> 
         ("--metadata-format", "txt".to_owned()),
     ];
     args.extend(options.into_iter().flat_map(|(key, value)| [key.to_owned(), value]));
+    args.extend(controls(&settings.controls));
     args.extend(["--inline", "--flush"].map(str::to_owned));
     if pi5 {
         // A Pi 5 encodes in software and would reorder pictures against their metadata. Where the hardware encodes
@@ -38,6 +41,25 @@ pub(super) fn arguments(settings: &CameraSettings, paths: &Paths, pi5: bool) -> 
     args
 }
 
+/// What is fixed; all else is automatic without an option.
+fn controls(wished: &Settings) -> Vec<String> {
+    let option = |(key, value): (&Key, &Value)| {
+        let words: Vec<(&str, String)> = match (key, value) {
+            // Without a unit these are microseconds, also for programs that know no units yet.
+            (Key::ExposureUs, Value::Number(us)) => vec![("--shutter", us.to_string())],
+            (Key::Gain, Value::Number(gain)) => vec![("--gain", gain.to_string())],
+            (Key::Awb, Value::Gains { red, blue }) => vec![("--awbgains", format!("{red},{blue}"))],
+            (Key::Awb, Value::Light(light)) => vec![("--awb", light.as_str().to_owned())],
+            (Key::Focus, Value::Number(dioptres)) => {
+                vec![("--autofocus-mode", "manual".to_owned()), ("--lens-position", dioptres.to_string())]
+            }
+            _ => Vec::new(),
+        };
+        words.into_iter().flat_map(|(key, value)| [key.to_owned(), value])
+    };
+    wished.0.iter().flat_map(option).collect()
+}
+
 /// Whether this machine is one of the Pi 5 family, which has no H.264 encoder.
 pub(super) fn is_pi5() -> bool {
     std::fs::read("/proc/device-tree/model").is_ok_and(|model| names_pi5(&String::from_utf8_lossy(&model)))
@@ -45,12 +67,6 @@ pub(super) fn is_pi5() -> bool {
 
 fn names_pi5(model: &str) -> bool {
     ["Raspberry Pi 5", "Raspberry Pi Compute Module 5", "Raspberry Pi 500"].iter().any(|name| model.starts_with(name))
-}
-
-/// The model of camera 0 in the output of `--list-cameras`: `0 : imx477 [4056x3040 12-bit RGGB] (/base/…)`.
-pub(super) fn first_model(list: &str) -> Option<String> {
-    let line = list.lines().find_map(|line| line.trim_start().strip_prefix("0 : "))?;
-    line.split_whitespace().next().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -73,6 +89,7 @@ mod tests {
             bitrate: Bitrate(8_000_000),
             gop_ms,
             encoder: EncoderChoice::Auto,
+            controls: Default::default(),
         };
         let paths = Paths { stream: "/run/50%/cam.h264".into(), metadata: "/run/50%/metadata.txt".into() };
         arguments(&settings, &paths, pi5).join(" ")
@@ -92,6 +109,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_fixed_has_an_option_of_its_own() {
+        let line = |json: serde_json::Value| controls(&serde_json::from_value(json).unwrap()).join(" ");
+        assert_eq!(line(serde_json::json!({})), "");
+        assert_eq!(
+            line(
+                serde_json::json!({"exposure_us": 10_000, "gain": 2.5, "awb": {"red": 1.5, "blue": 2}, "focus": 0.25})
+            ),
+            "--shutter 10000 --gain 2.5 --awbgains 1.5,2 --autofocus-mode manual --lens-position 0.25"
+        );
+        assert_eq!(line(serde_json::json!({"awb": "daylight"})), "--awb daylight");
+    }
+
+    #[test]
     fn pi_5s_are_known_by_their_model() {
         for (model, is) in [
             ("Raspberry Pi 5 Model B Rev 1.0\0", true),
@@ -102,18 +132,5 @@ mod tests {
         ] {
             assert_eq!(names_pi5(model), is, "{model}");
         }
-    }
-
-    #[test]
-    fn the_camera_is_known_by_its_sensor() {
-        let list = "\
-Available cameras
------------------
-0 : imx477 [4056x3040 12-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx477@1a)
-    Modes: 'SRGGB10_CSI2P' : 1332x990 [120.05 fps - (696, 528)/2664x1980 crop]
-1 : imx219 [3280x2464 10-bit RGGB] (/base/soc/i2c0mux/i2c@0/imx219@10)
-";
-        assert_eq!(first_model(list).as_deref(), Some("imx477"));
-        assert_eq!(first_model("No cameras available!\n"), None);
     }
 }

@@ -1,18 +1,27 @@
 //! The records that `rpicam-vid --metadata FILE --metadata-format txt` writes: a `Name=value` line for each control, an
 //! empty line after each frame. Pure.
 
+use syncslate_shared::camera::{Key, Milli, Settings, Value};
 use syncslate_shared::time::Wall;
 
 /// Above this a `FrameWallClock` counts nanoseconds: it is the year 5138 in microseconds and 1973 in nanoseconds.
 const NANOSECONDS_FROM: i64 = 100_000_000_000_000_000;
 
-/// What one frame's record says of its time. Other controls are passed over.
+/// What one frame's record says of its time and of what the camera is set to. Other controls are passed over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// `FrameWallClock`: the exposure of the first row on the wall clock.
     pub wall: Option<Wall>,
     /// `SensorTimestamp`: the same instant in microseconds of `CLOCK_BOOTTIME`.
     pub boottime_us: Option<i64>,
+    /// `ExposureTime`, in microseconds.
+    pub exposure_us: Option<Milli>,
+    /// `AnalogueGain`.
+    pub gain: Option<Milli>,
+    /// `ColourGains`, of red and blue; none of a camera without colours.
+    pub colours: Option<(Milli, Milli)>,
+    /// `LensPosition`, in dioptres; none of a lens that cannot be moved.
+    pub focus: Option<Milli>,
 }
 
 /// Puts records together, line by line.
@@ -43,6 +52,10 @@ impl RecordReader {
                 let us = if stamp >= NANOSECONDS_FROM { stamp / 1000 } else { stamp };
                 self.current.wall = Some(Wall::from_micros(us));
             }
+            "ExposureTime" => self.current.exposure_us = milli(value),
+            "AnalogueGain" => self.current.gain = milli(value),
+            "ColourGains" => self.current.colours = pair(value),
+            "LensPosition" => self.current.focus = milli(value),
             "SensorTimestamp" => self.current.boottime_us = Some(number()? / 1000),
             _ => {}
         }
@@ -56,6 +69,27 @@ impl Record {
     pub fn time(&self, boottime_to_wall_us: impl FnOnce() -> i64) -> Option<Wall> {
         self.wall.or_else(|| Some(Wall::from_micros(self.boottime_us?.saturating_add(boottime_to_wall_us()))))
     }
+
+    /// What the camera was set to.
+    pub fn set(&self) -> Settings {
+        let mut set = Settings::default();
+        set.set(Key::ExposureUs, self.exposure_us.map(Value::Number));
+        set.set(Key::Gain, self.gain.map(Value::Number));
+        set.set(Key::Awb, self.colours.map(|(red, blue)| Value::Gains { red, blue }));
+        set.set(Key::Focus, self.focus.map(Value::Number));
+        set
+    }
+}
+
+/// What cannot be read is not known: the pictures are good all the same.
+fn milli(text: &str) -> Option<Milli> {
+    Milli::near(text.trim().parse().ok()?)
+}
+
+/// `[ 1.580234, 2.102357 ]`
+fn pair(text: &str) -> Option<(Milli, Milli)> {
+    let (red, blue) = text.trim().strip_prefix('[')?.strip_suffix(']')?.split_once(',')?;
+    Some((milli(red)?, milli(blue)?))
 }
 
 #[cfg(test)]
@@ -88,6 +122,18 @@ AeState=2
         assert_eq!(nanos.time(|| panic!()), Some(Wall::from_micros(1_761_220_930_533_456)));
         assert_eq!(sensor.time(|| 1_761_213_011_500_000), Some(Wall::from_micros(1_761_220_930_566_670)));
         assert_eq!(records(&format!("{OTHERS}\n")).unwrap()[0].time(|| 0), None);
+    }
+
+    #[test]
+    fn a_record_tells_what_the_camera_is_set_to() {
+        let text = format!("ExposureTime=9979\nColourGains=[ 1.580234, 2.102357 ]\nLensPosition=0.25\n{OTHERS}\n");
+        let set = records(&text).unwrap()[0].set();
+        let expected =
+            serde_json::json!({"exposure_us": 9979, "gain": 1, "awb": {"red": 1.58, "blue": 2.102}, "focus": 0.25});
+        assert_eq!(serde_json::to_value(&set).unwrap(), expected);
+        for odd in ["ColourGains=[ 1.5 ]", "ColourGains=1.5, 2", "LensPosition=far", "ExposureTime=-1"] {
+            assert_eq!(records(&format!("{odd}\n\n")).unwrap()[0].set(), Settings::default(), "{odd}");
+        }
     }
 
     #[test]

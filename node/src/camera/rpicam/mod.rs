@@ -8,6 +8,7 @@
 //! a stand-in that behaves as they say.
 
 mod arguments;
+mod found;
 pub mod metadata;
 mod pairing;
 mod streams;
@@ -18,7 +19,8 @@ use std::time::Duration;
 use syncslate_shared::child::{Child, Program};
 use syncslate_shared::manifest::StampSource;
 
-use self::arguments::{arguments, first_model, is_pi5};
+use self::arguments::{arguments, is_pi5};
+use self::found::Found;
 use self::streams::Streams;
 use super::{CameraEnd, CameraEvent, CameraFacts, CameraSettings, Sink};
 
@@ -32,33 +34,34 @@ const GRACE: Duration = Duration::from_millis(700);
 pub async fn run_once(settings: &CameraSettings, sink: &Sink) -> CameraEnd {
     // Asking opens the camera in each of its modes, about as long as starting it: once is enough. A camera that is
     // unplugged later is told by rpicam-vid itself.
-    static MODEL: OnceLock<String> = OnceLock::new();
+    static FOUND: OnceLock<Found> = OnceLock::new();
     let program = || Program::new(PROGRAM);
-    let model = match MODEL.get() {
-        Some(model) => model,
+    let found = match FOUND.get() {
+        Some(found) => found,
         None => match find_camera(program()).await {
-            Ok(model) => MODEL.get_or_init(|| model),
+            Ok(found) => FOUND.get_or_init(|| found),
             Err(end) => return end,
         },
     };
-    film(program(), model.clone(), settings, sink).await
+    film(program(), found.clone(), settings, sink).await
 }
 
 /// As [`run_once`], with another program that behaves as `rpicam-vid`.
 pub async fn run_program(program: impl Fn() -> Program, settings: &CameraSettings, sink: &Sink) -> CameraEnd {
     match find_camera(program()).await {
-        Ok(model) => film(program(), model, settings, sink).await,
+        Ok(found) => film(program(), found, settings, sink).await,
         Err(end) => end,
     }
 }
 
-async fn film(program: Program, model: String, settings: &CameraSettings, sink: &Sink) -> CameraEnd {
+async fn film(program: Program, Found { model, can }: Found, settings: &CameraSettings, sink: &Sink) -> CameraEnd {
     let (mut child, mut streams) = match start(program, settings) {
         Ok(started) => started,
         Err(end) => return end,
     };
     let facts = CameraFacts { model: Some(model), encoder: "camera".into(), stamps: StampSource::Sensor };
     // Nobody to tell: the node ends, and with it this future.
+    let _ = sink.send(CameraEvent::Can(can)).await;
     let _ = sink.send(CameraEvent::Up(facts)).await;
     let ended = tokio::select! {
         ended = child.wait() => Some(ended),
@@ -86,12 +89,12 @@ fn start(program: Program, settings: &CameraSettings) -> Result<(Child, Streams)
     Ok((program.spawn().map_err(CameraEnd::not_found)?, streams))
 }
 
-/// The model of the camera that is plugged in, as `rpicam-vid --list-cameras` tells it.
-async fn find_camera(program: Program) -> Result<String, CameraEnd> {
-    let program = program.arg("--list-cameras");
+/// The camera that is plugged in, as `rpicam-vid --list-cameras` tells it.
+async fn find_camera(program: Program) -> Result<Found, CameraEnd> {
+    let program = program.args(["--list-cameras", "--verbose"]);
     let shown = program.shown();
     let list = program.output(LIST_LIMIT).await.map_err(CameraEnd::not_found)?;
-    first_model(&String::from_utf8_lossy(&list)).ok_or_else(|| {
+    found::first(&String::from_utf8_lossy(&list)).ok_or_else(|| {
         CameraEnd::not_found(format!(
             "`{shown}` finds no camera\n\nhint: check the ribbon cable, and `camera_auto_detect=1` in \
              /boot/firmware/config.txt"

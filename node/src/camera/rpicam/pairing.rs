@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use syncslate_shared::camera::Settings;
 use syncslate_shared::time::Wall;
 
 use super::metadata::RecordReader;
@@ -12,6 +13,8 @@ use crate::h264::{Splitter, Unit};
 const MAX_LINE: usize = 1 << 20;
 /// So many pictures without their record, or the other way round, are no delay: one of the streams is broken.
 const MAX_APART: usize = 120;
+/// Exposure and gain change with each picture when they are automatic: people read them once a second.
+const EACH_US: i64 = 1_000_000;
 
 /// What has come of both streams.
 #[derive(Debug, Default)]
@@ -21,6 +24,10 @@ pub(super) struct Pairing {
     line: Vec<u8>,
     units: VecDeque<Unit>,
     times: VecDeque<Wall>,
+    /// What the camera was last set to, and when.
+    set: Option<(Wall, Settings)>,
+    /// Up to when that was told.
+    told: Option<Wall>,
 }
 
 impl Pairing {
@@ -49,8 +56,9 @@ impl Pairing {
             let line = std::mem::take(&mut self.line);
             if let Some(record) = self.records.line(String::from_utf8_lossy(&line).trim_end())? {
                 let time = record.time(&boottime_to_wall_us);
-                self.times
-                    .push_back(time.ok_or("the camera's metadata have neither FrameWallClock nor SensorTimestamp")?);
+                let time = time.ok_or("the camera's metadata have neither FrameWallClock nor SensorTimestamp")?;
+                self.set = Some((time, record.set()));
+                self.times.push_back(time);
             }
         }
         self.check()
@@ -59,6 +67,14 @@ impl Pairing {
     /// The stream has ended: its last picture is complete if its record came, which is written after it.
     pub(super) fn end_of_stream(&mut self) {
         self.units.extend(self.splitter.finish());
+    }
+
+    /// What the camera is set to, once a second.
+    pub(super) fn news(&mut self) -> Option<Settings> {
+        let due = |(time, _): &(Wall, Settings)| self.told.is_none_or(|told| time.since_us(told).abs() >= EACH_US);
+        let (time, set) = self.set.take_if(|set| due(set))?;
+        self.told = Some(time);
+        Some(set)
     }
 
     /// The next picture that has its record.

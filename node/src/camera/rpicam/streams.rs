@@ -72,6 +72,10 @@ impl Streams {
         loop {
             // The place first: a picture that was taken out and then not sent would be lost.
             let place = sink.reserve().await.map_err(|_| "the node ends".to_owned())?;
+            if let Some(set) = self.pairing.news() {
+                place.send(CameraEvent::Set(set));
+                continue;
+            }
             let Some(unit) = self.pairing.next() else { return Ok(()) };
             place.send(CameraEvent::Unit(unit));
         }

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
 
+use syncslate_shared::camera::{Key, Settings, Value};
 use syncslate_shared::child::Program;
 use syncslate_shared::report::Failure;
 use syncslate_shared::time::SystemClocks;
@@ -41,6 +42,9 @@ pub struct TestCameraArgs {
     /// Frames a second
     #[arg(long)]
     pub fps: f64,
+    /// How bright the pictures' colour bars are, 1 for as ever: exposure and gain of a real camera
+    #[arg(long, default_value_t = 1.0)]
+    pub light: f64,
     /// How the camera behaves, such as phase_ms=11,ppm=-80,latency_ms=20,start_ms=300
     #[arg(long, default_value = "")]
     pub options: Options,
@@ -57,9 +61,29 @@ impl TestCameraArgs {
             format!("--width={}", settings.width),
             format!("--height={}", settings.height),
             format!("--fps={}", settings.fps),
+            format!("--light={}", light(settings)),
             format!("--options={options}"),
         ]
     }
+}
+
+/// What its automatic exposure comes to in the light that there is, in microseconds.
+const EXPOSURE_US: f64 = 10_000.0;
+
+/// What a simulated camera with these settings has of exposure and gain: its automatic ones never change.
+pub fn simulated(settings: &CameraSettings) -> Settings {
+    let mut has = settings.controls.clone();
+    let automatic = [(Key::ExposureUs, EXPOSURE_US.min((1e6 / settings.fps).floor())), (Key::Gain, 1.0)];
+    for (key, value) in automatic {
+        has.set(key, has.get(key).or(Value::number(value)));
+    }
+    has
+}
+
+/// How much more light than automatic these settings let in.
+fn light(settings: &CameraSettings) -> f64 {
+    let of = |key, automatic: f64| settings.controls.number(key).unwrap_or(automatic);
+    of(Key::ExposureUs, EXPOSURE_US) / EXPOSURE_US * of(Key::Gain, 1.0)
 }
 
 /// The program: writes to the standard output in real time until nobody reads it any more.
@@ -113,11 +137,34 @@ mod tests {
             bitrate: Bitrate(8_000_000),
             gop_ms: 500,
             encoder: EncoderChoice::Auto,
+            controls: Default::default(),
         };
         let args = Cli::try_parse_from(TestCameraArgs::argv(&settings, "ppm=-80")).map_err(|e| e.to_string());
         let args = args.unwrap().args;
         assert_eq!((args.name.as_str(), args.width, args.height, args.fps), ("-stage left-", 1280, 720, 29.97));
+        assert_eq!(args.light, 1.0);
         assert_eq!(args.options, "ppm=-80".parse().unwrap());
         assert_eq!(args.ip, settings.ip);
+    }
+
+    #[test]
+    fn exposure_and_gain_make_light() {
+        let mut settings = CameraSettings {
+            kind: Kind::Test(String::new()),
+            name: String::new(),
+            ip: Ipv4Addr::LOCALHOST,
+            width: 640,
+            height: 360,
+            fps: 30.0,
+            bitrate: Bitrate(1_000_000),
+            gop_ms: 500,
+            encoder: EncoderChoice::Auto,
+            controls: Settings::default(),
+        };
+        assert_eq!((light(&settings), simulated(&settings).number(Key::ExposureUs)), (1.0, Some(10_000.0)));
+        settings.controls.set(Key::ExposureUs, Value::number(5_000.0));
+        settings.controls.set(Key::Gain, Value::number(3.0));
+        assert_eq!(light(&settings), 1.5);
+        assert_eq!(simulated(&settings), settings.controls);
     }
 }

@@ -46,6 +46,7 @@ impl SensorClocks for SystemClocks {
 /// The picture size is impossible, or writing failed for another reason.
 pub fn run(args: &TestCameraArgs, mut out: impl Write, clocks: &impl SensorClocks) -> Result<(), Failure> {
     let (mut painter, header) = Painter::new(args.width, args.height, &args.name, args.ip)
+        .map(|painter| painter.lit(args.light))
         .zip(FileHeader::new(args.width, args.height).ok())
         .ok_or_else(|| {
             Failure::usage(format!("the test camera cannot draw {}x{} pictures", args.width, args.height))
@@ -201,6 +202,7 @@ mod tests {
             width: 160,
             height: 90,
             fps: 30.0,
+            light: 1.0,
             options: options.parse().unwrap(),
         };
         let header = FileHeader::new(160, 90).unwrap();
@@ -311,6 +313,7 @@ mod tests {
             width,
             height: 90,
             fps: 30.0,
+            light: 1.0,
             options: Options::default(),
         };
         let (reader, writer) = std::io::pipe().unwrap();

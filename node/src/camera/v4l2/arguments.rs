@@ -77,6 +77,7 @@ mod tests {
             bitrate: Bitrate(8_000_000),
             gop_ms: 500,
             encoder: EncoderChoice::Auto,
+            controls: Default::default(),
         };
         from_device(Path::new("/dev/video2"), format, &settings)
     }

@@ -30,6 +30,7 @@ fn settings() -> CameraSettings {
         bitrate: Bitrate(1_000_000),
         gop_ms: 500,
         encoder: EncoderChoice::Libx264,
+        controls: Default::default(),
     }
 }
 
@@ -43,6 +44,7 @@ async fn device(codec: &[&str]) -> (TempDir, Vec<String>) {
         width: 320,
         height: 240,
         fps: 30.0,
+        light: 1.0,
         options: format!("phase_ms=11,frames={FRAMES}").parse().unwrap(),
     };
     let clocks = SimClocks::new(Wall::from_micros(1_761_220_930_123_457), 0.0);

@@ -1,15 +1,19 @@
 // The open page: what changes at the controller changes here; the clock runs in between.
 
+import { ownSettings } from "./about.js";
 import { fill } from "./bind.js";
 import { now, takeTime } from "./clock.js";
 import { controls } from "./controls.js";
+import { eventList } from "./events.js";
 import { follow } from "./live.js";
+import { markLists } from "./marks.js";
 import { texts } from "./texts.js";
 
 const view = {};
 const clock = document.getElementById("clock");
 const lost = document.getElementById("lost");
 const onView = controls(view);
+const onEvents = eventList();
 
 function show(fields) {
   if (fields.assets && fields.assets !== document.body.dataset.assets) {
@@ -22,6 +26,7 @@ function show(fields) {
   // Lists of the pages about takes are as they were when the page was opened.
   if (document.getElementById("operate")) fill(document.body, fields);
   onView(fields);
+  onEvents(fields);
   tick();
 }
 
@@ -42,5 +47,7 @@ function link(up) {
   lost.textContent = up ? "" : texts.lost;
 }
 
+markLists();
+ownSettings();
 setInterval(tick, 100);
 follow(show, link);

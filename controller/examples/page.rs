@@ -116,6 +116,6 @@ fn set(scene: &str, now: Wall) -> Snapshot {
             snapshot.takes.insert(0, stage::on_disk(name, ago(9000), 12));
             snapshot
         }
-        _ => Snapshot { next_name: TakeName::numbered(7), ..library(stage::armed(3)) },
+        _ => Snapshot { next_name: TakeName::numbered(7), proposal: TakeName::numbered(7), ..library(stage::armed(3)) },
     }
 }

@@ -69,7 +69,7 @@ impl From<Refusal> for Refused {
 pub(super) fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Malformed | ErrorCode::Retained | ErrorCode::InvalidTakeName => StatusCode::BAD_REQUEST,
-        ErrorCode::UnknownTake => StatusCode::NOT_FOUND,
+        ErrorCode::UnknownTake | ErrorCode::UnknownMark => StatusCode::NOT_FOUND,
         ErrorCode::AlreadyRolling | ErrorCode::NotRolling | ErrorCode::TooLate | ErrorCode::Busy => {
             StatusCode::CONFLICT
         }

@@ -12,9 +12,11 @@ mod assets;
 mod command;
 mod custody;
 mod discard;
+mod events;
 mod footage;
 mod live;
 mod login;
+mod marks;
 mod media;
 mod metrics;
 mod pages;
@@ -80,11 +82,12 @@ pub async fn serve(
 
     let routes = warp::method()
         .and(warp::path::full())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::addr::remote())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |method, path, from: Option<SocketAddr>, headers, body| {
-            let asked = routes::Asked { method, path, from: from.map(|peer| peer.ip()), headers };
+        .then(move |method, path, query, from: Option<SocketAddr>, headers, body| {
+            let asked = routes::Asked { method, path, query, from: from.map(|peer| peer.ip()), headers };
             routes::answer(Arc::clone(&site), asked, body)
         });
     let server = warp::serve(routes).incoming(listener).graceful(async move {

@@ -8,9 +8,10 @@ use syncslate_shared::time::Wall;
 use warp::http::StatusCode;
 
 use super::answer::Refused;
-use super::view::{Library, Operator, TakePage};
+use super::view::{AboutPage, Events, Library, Operator, TakePage};
 use crate::freeable::Freeable;
 use crate::lock::Visitor;
+use crate::marks::TakeMarks;
 use crate::snapshot::{Snapshot, TakeSummary};
 
 macro_rules! template {
@@ -19,7 +20,7 @@ macro_rules! template {
     };
 }
 
-const TEMPLATES: [(&str, &str); 17] = [
+const TEMPLATES: [(&str, &str); 20] = [
     template!("layout"),
     template!("operator"),
     template!("takes"),
@@ -35,6 +36,9 @@ const TEMPLATES: [(&str, &str); 17] = [
     template!("parts"),
     template!("takelines"),
     template!("notices"),
+    template!("events"),
+    template!("eventlines"),
+    template!("about"),
     template!("panel"),
     template!("controls"),
     template!("blanks"),
@@ -73,6 +77,8 @@ struct Blank {}
 enum Here {
     Control,
     Takes,
+    Events,
+    About,
     Nowhere,
 }
 
@@ -130,9 +136,27 @@ impl Pages {
         snapshot: &Snapshot,
         take: &TakeSummary,
         freeable: &[Freeable],
+        marks: &[TakeMarks],
     ) -> Result<String, Refused> {
         let head = Head { title: take.take.as_str(), here: Here::Takes, version: snapshot.version, visitor };
-        self.render("take", &head, TakePage::of(take, snapshot, freeable))
+        self.render("take", &head, TakePage::of(take, snapshot, freeable, marks))
+    }
+
+    /// `/events`
+    pub(super) fn events(&self, visitor: &Visitor, snapshot: &Snapshot, events: Events) -> Result<String, Refused> {
+        let head = Head { title: "Events", here: Here::Events, version: snapshot.version, visitor };
+        self.render("events", &head, events)
+    }
+
+    /// `/about`
+    pub(super) fn about(
+        &self,
+        visitor: &Visitor,
+        snapshot: &Snapshot,
+        about: AboutPage<'_>,
+    ) -> Result<String, Refused> {
+        let head = Head { title: "About", here: Here::About, version: snapshot.version, visitor };
+        self.render("about", &head, about)
     }
 
     /// `/login`, and whatever a stranger asks for.

@@ -11,15 +11,24 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, archive, command, custody, live, login, media, metrics};
+use super::events::{self, Wanted};
+use super::view::{AboutPage, Events, Health};
+use super::{Site, api, archive, command, custody, live, login, marks, media, metrics};
+use crate::about::memory;
 use crate::lock::Visitor;
+use crate::room::free;
 use crate::snapshot::TakeSummary;
+
+/// What the programs are made of, as `.ci/dependencies` writes it.
+const LICENCES: &str = include_str!("../../assets/licences.txt");
 
 /// A request but for its body.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) path: FullPath,
+    /// What stands behind the `?`.
+    pub(super) query: String,
     /// Who asks.
     pub(super) from: Option<IpAddr>,
     pub(super) headers: HeaderMap,
@@ -42,7 +51,7 @@ async fn admit<B: Buf>(
     asked: &Asked,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
-    let Asked { method, path, from, headers } = asked;
+    let Asked { method, path, query, from, headers } = asked;
     let path = path.as_str();
     let (reads, changes) = (method == Method::GET || method == Method::HEAD, method == Method::POST);
     if changes && path == "/login" {
@@ -59,16 +68,21 @@ async fn admit<B: Buf>(
     } else if changes && !visitor.commands {
         Err(Refused::forbidden("this account looks on: it gives no commands"))
     } else if changes {
-        post(site, path, headers, body).await
+        post(site, path, &visitor, headers, body).await
     } else if reads {
         // hyper leaves the body out of the answer to HEAD.
-        get(site, path, headers, &visitor).await
+        get(site, (path, query), headers, &visitor).await
     } else {
         Err(Refused::method("GET or POST"))
     }
 }
 
-async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visitor) -> Result<Response, Refused> {
+async fn get(
+    site: &Arc<Site>,
+    (path, query): (&str, &str),
+    headers: &HeaderMap,
+    visitor: &Visitor,
+) -> Result<Response, Refused> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let snapshot = Arc::clone(&site.door.snapshot.borrow());
     let now = site.clocks.wall();
@@ -79,8 +93,23 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
         ["takes", take] => {
             let take = known(&snapshot.takes, take)?;
             let freeable = custody::look(site, vec![take.clone()]).await;
-            html(site.pages.take(visitor, &snapshot, take, &freeable)?)
+            let marks = marks::look(site, &snapshot, take.take.as_str()).await?;
+            html(site.pages.take(visitor, &snapshot, take, &freeable, &marks)?)
         }
+        ["about"] => {
+            let health = Health { broker: site.figures(), memory: memory(), free: free(&site.door.downloads) };
+            html(site.pages.about(visitor, &snapshot, AboutPage::of(&site.door.about, health, &snapshot, now))?)
+        }
+        ["licences.txt"] => Ok(text(StatusCode::OK, "text/plain; charset=utf-8", LICENCES)),
+        ["events"] => {
+            let wanted = Wanted::read(query)?;
+            let (entries, more) = wanted.shown(site)?;
+            html(site.pages.events(visitor, &snapshot, Events::of(&entries, more, wanted.node()?, &snapshot))?)
+        }
+        ["events.jsonl"] => events::file(site, &Wanted::read(query)?),
+        ["events.csv"] => events::sheet(site, &Wanted::read(query)?),
+        ["api", "events", "log"] => events::log(site, &Wanted::read(query)?),
+        ["api", "events", "lines"] => events::lines(site, &Wanted::read(query)?),
         ["live"] => Ok(live::view(site)),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
@@ -90,6 +119,8 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
         ["api", "takes", take, "cleanup"] => {
             Ok(custody::cleanup(site, &snapshot, Some(known(&snapshot.takes, take)?)).await)
         }
+        ["api", "takes", take, "marks"] => Ok(marks::listed(&marks::look(site, &snapshot, take).await?)),
+        ["api", "takes", take, "marks.csv"] => Ok(marks::sheet(&marks::look(site, &snapshot, take).await?, take)),
         ["api", "start" | "stop" | "mark" | "download"] => Err(Refused::method("POST")),
         ["api", rest @ ..] if custody::is_post(rest) => Err(Refused::method("POST")),
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
@@ -107,6 +138,7 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
 async fn post<B: Buf>(
     site: &Site,
     path: &str,
+    visitor: &Visitor,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
@@ -114,10 +146,12 @@ async fn post<B: Buf>(
     if let ["api", rest @ ..] = segments.as_slice()
         && custody::is_post(rest)
     {
-        return custody::post(site, rest, headers, body).await;
+        return custody::post(site, rest, visitor, headers, body).await;
     }
     match path.strip_prefix("/api/") {
-        Some(word @ ("start" | "stop" | "mark" | "download")) => command::obey(site, word, headers, body).await,
+        Some(word @ ("start" | "stop" | "mark" | "download")) => {
+            command::obey(site, word, visitor, headers, body).await
+        }
         Some("state" | "takes" | "events" | "cleanup") => Err(Refused::method("GET")),
         _ => Err(nothing_there()),
     }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use syncslate_broker::Gate;
 use syncslate_broker::accounts::Accounts;
+use syncslate_controller::about::About;
 use syncslate_controller::door::{Door, Request};
 use syncslate_controller::lock::Lock;
+use syncslate_controller::logbook::Logbook;
+use syncslate_controller::naming;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::protocol::{
@@ -39,7 +42,9 @@ pub(crate) fn empty() -> Snapshot {
         downloads: Vec::new(),
         takes: Vec::new(),
         next_name: TakeName::numbered(1),
+        proposal: TakeName::numbered(1),
         notices: Vec::new(),
+        latest_event: 0,
         version: "0.1.0",
         at: T0,
     }
@@ -62,6 +67,7 @@ pub(crate) fn rolling(count: u8, name: &str, t0: Wall) -> Snapshot {
             (status.segment, status.bytes, status.skew_us) = (Some(1), 41_000_000, Some(3_210));
         }
     }
+    snapshot.proposal = naming::next(Some(&take.id.name), |_| true, TakeName::numbered(1));
     snapshot.take = CurrentTake::of(Some(&take));
     snapshot.marks = Marks { id: Some(take.id), marks: Vec::new() };
     snapshot
@@ -191,6 +197,24 @@ pub(crate) struct Stage {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     /// What the web tells.
     pub(crate) news: broadcast::Sender<syncslate_controller::snapshot::News>,
+    /// What happened.
+    pub(crate) logbook: Logbook,
+    /// Where the book of events lies.
+    pub(crate) state: tempfile::TempDir,
+}
+
+/// An installation without accounts.
+fn about(downloads: &std::path::Path) -> About {
+    About {
+        started: T0.offset_us(-60_000_000),
+        file: Some("/etc/syncslate/controller.toml".into()),
+        accounts: vec![("anna".into(), "operator"), ("cam1".into(), "node")],
+        http: ([0, 0, 0, 0], 8080).into(),
+        mqtt: vec![("MQTT", "0.0.0.0:1883".into())],
+        prefix: String::new(),
+        downloads: downloads.to_owned(),
+        state: "/var/lib/syncslate".into(),
+    }
 }
 
 /// A door onto this snapshot.
@@ -198,6 +222,8 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
     let (send, requests) = mpsc::channel(8);
     let (show, shown) = watch::channel(Arc::new(snapshot));
     let news = broadcast::Sender::new(4);
+    let state = tempfile::tempdir().unwrap();
+    let logbook = Logbook::open(state.path());
     let door = Door {
         requests: send,
         snapshot: shown,
@@ -205,6 +231,8 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
         downloads: downloads.to_owned(),
         lock: Lock::new(Gate::new(Accounts::default()), [0; 32]),
         broker: None,
+        about: Arc::new(about(downloads)),
+        logbook: logbook.clone(),
     };
-    (door, Stage { requests, snapshot: show, news })
+    (door, Stage { requests, snapshot: show, news, logbook, state })
 }

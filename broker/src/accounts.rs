@@ -77,6 +77,11 @@ impl Accounts {
         self.by_name.get(name)
     }
 
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Account)> {
+        self.by_name.iter().map(|(name, account)| (name.as_str(), account))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()

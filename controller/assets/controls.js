@@ -1,9 +1,11 @@
 // The buttons and keys. Nothing is done twice by accident: STOP wants a second press, a key wants a second press, and
 // a press within DOUBLE_MS of the last one is a double click.
 
-import { format, now, takeTime } from "./clock.js";
+import { awake } from "./awake.js";
 import { DOUBLE_MS, confirmed } from "./confirm.js";
+import { cue } from "./cues.js";
 import { keeping } from "./keeping.js";
+import { marking } from "./marking.js";
 import { nameProblem } from "./names.js";
 import { post } from "./post.js";
 import { texts } from "./texts.js";
@@ -14,12 +16,13 @@ const CONSIDER_MS = 60000;
 export function controls(view) {
   const at = (id) => document.getElementById(id);
   const [start, stop, mark, download] = ["start", "stop", "mark", "download"].map(at);
-  const [take, note, answer, problem] = ["take", "note", "answer", "take-problem"].map(at);
+  const [take, answer, problem] = ["take", "answer", "take-problem"].map(at);
   const startLabel = start?.textContent;
   let typed = false;
   let unready = -Infinity;
   let considering;
   let changed = -Infinity;
+  let rolled;
   const starting = confirmed(start, texts.startAgain, () => changed);
   const stopping = confirmed(stop, texts.stopAgain, () => changed);
 
@@ -34,7 +37,7 @@ export function controls(view) {
     const result = await post(word, body, say);
     button.removeAttribute("aria-busy");
     if (result) say([texts.done[word](name(result.take), tell), ...(result.warnings ?? [])].join(" · "));
-    return Boolean(result);
+    return result;
   }
 
   async function roll() {
@@ -60,17 +63,6 @@ export function controls(view) {
     if (!stop.hasAttribute("aria-busy")) send("stop", {}, stop);
   }
 
-  async function keepMark() {
-    // The press is the moment: the clock is read before anything else.
-    const time = now();
-    if (mark.disabled) return;
-    if (time === null) return say(texts.wait, true);
-    const text = note.value;
-    note.value = "";
-    const kept = await send("mark", { at: format(time), note: text }, mark, takeTime(time - view.t0_us));
-    if (!kept && note.value === "") note.value = text;
-  }
-
   download?.addEventListener("click", () => {
     if (download.hasAttribute("aria-busy")) return;
     send("download", download.dataset.take ? { take: download.dataset.take } : {}, download);
@@ -83,11 +75,12 @@ export function controls(view) {
     send(word, { take: button.dataset.take }, button);
   });
   if (!start) {
-    keeping(send, say);
+    if (download) keeping(send, say);
     return () => {};
   }
   // Whoever only looks on has no buttons, and no keys either.
-  if (document.body.classList.contains("viewer")) return () => {};
+  if (document.body.classList.contains("viewer")) return (fields) => sound(fields);
+  const marks = marking(view, { mark, note: at("note"), label: at("note-label") }, send, say);
 
   take.addEventListener("input", () => {
     typed = true;
@@ -97,19 +90,21 @@ export function controls(view) {
     event.preventDefault();
     roll();
   });
-  at("mark-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    keepMark();
-  });
   stop.addEventListener("click", () => stopping.press() && cut());
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select");
     if (event.key === "Escape") {
       if (starting.cancel() | stopping.cancel()) say(texts.cancelled);
+      marks.leave();
       if (typing) event.target.blur();
     }
     if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "m" || event.key === "M") keepMark();
+    if (event.key === "m" || event.key === "M") marks.press();
+    if (event.key === "n" || event.key === "N") {
+      // Else the letter would be the first of the note.
+      event.preventDefault();
+      at("note").focus();
+    }
     if (event.key === "r" || event.key === "R") {
       if (view.t0_us) {
         if (stopping.press()) cut();
@@ -117,26 +112,27 @@ export function controls(view) {
     }
   });
 
+  /** A cue for what happened, not for what was there when the page was opened. */
+  function sound(fields) {
+    if (!("t0_us" in fields)) return;
+    const rolling = Boolean(fields.t0_us);
+    if (rolled !== undefined && rolled !== rolling) cue(rolling ? "roll" : "cut");
+    rolled = rolling;
+  }
+
   return (fields) => {
+    sound(fields);
     if ("proposal" in fields && !typed) take.value = fields.proposal;
     if ("t0_us" in fields) {
       const rolling = Boolean(fields.t0_us);
       if (mark.disabled === rolling) changed = performance.now();
       mark.disabled = !rolling;
+      if (!rolling) marks.leave();
       starting.cancel();
       stopping.cancel();
-      if (rolling) stayAwake();
+      awake(rolling, at("awake"));
     }
   };
-}
-
-/** The screen stays on while a take rolls, where the browser can (it can on secure addresses only). */
-async function stayAwake() {
-  try {
-    await navigator.wakeLock?.request("screen");
-  } catch {
-    // Not allowed (low battery, page in the background): the shoot goes on without.
-  }
 }
 
 /** A take's name from its id. */

@@ -1,10 +1,13 @@
 // The open page: what changes at the controller changes here; the clock runs in between.
 
+import { ownSettings } from "./about.js";
 import { fill } from "./bind.js";
 import { now, takeTime } from "./clock.js";
 import { controls } from "./controls.js";
+import { eventList } from "./events.js";
 import { follow } from "./live.js";
 import { previews } from "./previews.js";
+import { markLists } from "./marks.js";
 import { texts } from "./texts.js";
 
 const view = {};
@@ -12,6 +15,7 @@ const clock = document.getElementById("clock");
 const lost = document.getElementById("lost");
 const own = document.getElementById("node")?.dataset.ip;
 const onView = controls(view);
+const onEvents = eventList();
 
 function show(fields) {
   if (fields.assets && fields.assets !== document.body.dataset.assets) {
@@ -24,6 +28,7 @@ function show(fields) {
   // Lists of the pages about takes are as they were when the page was opened.
   if (own || document.getElementById("operate")) fill(document.body, fields);
   onView(fields);
+  onEvents(fields);
   tick();
 }
 
@@ -44,6 +49,8 @@ function link(up) {
   lost.textContent = up ? "" : texts.lost;
 }
 
+markLists();
+ownSettings();
 setInterval(tick, 100);
 previews(document.querySelector("[data-list=nodes]"));
 follow(own ? `/live/${own}` : "/live", show, link);

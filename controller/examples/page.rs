@@ -137,6 +137,6 @@ fn set(scene: &str, now: Wall) -> Snapshot {
             snapshot.nodes[3] = stage::node(4, NodeState::Offline);
             snapshot
         }
-        _ => Snapshot { next_name: TakeName::numbered(7), ..library(stage::armed(3)) },
+        _ => Snapshot { next_name: TakeName::numbered(7), proposal: TakeName::numbered(7), ..library(stage::armed(3)) },
     }
 }

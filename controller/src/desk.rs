@@ -7,17 +7,20 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use syncslate_shared::command::{CameraWish, Command, CommandResult, ErrorCode, Refusal, Wish};
-use syncslate_shared::protocol::{ControllerStatus, Presence};
+use syncslate_shared::protocol::{ControllerStatus, Level, Presence};
 use syncslate_shared::take::Stamp;
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
 use crate::cameras::{self, Cameras, Outcome};
+use crate::chronicle::{Happening, Kind};
 use crate::downloads::{Around, Downloads, Pace, Pending, Wished};
 use crate::echo::Echoes;
-use crate::event::{Asker, Effect, Event, Now};
+use crate::event::{Asker, Effect, Event, Now, Remark};
 use crate::fleet::Fleet;
 use crate::journal::Journal;
+use crate::marks;
+use crate::once::Once;
 use crate::orders::{self, Orders};
 use crate::preflight;
 use crate::snapshot::{NodeView, Set, Snapshot, TakeSummary};
@@ -66,6 +69,7 @@ pub struct Desk {
     library: Vec<TakeSummary>,
     require_ready: bool,
     echoes: Echoes,
+    once: Once,
     notices: Vec<String>,
     /// What happened to the broker lately, and when.
     passing: VecDeque<(Mono, String)>,
@@ -94,6 +98,7 @@ impl Desk {
             ),
             library: Vec::new(),
             echoes: Echoes::default(),
+            once: Once::default(),
             notices: settings.notices,
             passing: VecDeque::new(),
             broker_lost: None,
@@ -110,6 +115,13 @@ impl Desk {
             effects.push(Effect::Note(format!("the take {} is rolling since {} and goes on", take.id, take.t0)));
         }
         effects
+    }
+
+    /// What the book says of this program's start.
+    pub fn started(&self) -> Happening {
+        let goes_on = self.takes.rolling().map(|take| format!(": {} is rolling and goes on", take.id.name));
+        let text = format!("the controller {VERSION} starts{}", goes_on.unwrap_or_default());
+        Happening::new(Level::Info, Kind::Controller, text)
     }
 
     /// Decides.
@@ -149,6 +161,11 @@ impl Desk {
                 vec![Effect::Warn(why)]
             }
             Event::Kept(outcome) => self.kept(outcome),
+            Event::Remarked { asker, command, id, n, outcome } => {
+                let mark = outcome.is_ok().then_some(n);
+                let result = CommandResult { mark, ..command.answer(outcome.map(|()| Some(id)), now.wall) };
+                vec![Effect::Answer { asker, result: Box::new(result) }]
+            }
             Event::Tick => {
                 self.passing.retain(|(since, _)| now.mono.since(*since) < SHOWN);
                 let mut effects = self.fleet.tick(now.mono);
@@ -173,7 +190,9 @@ impl Desk {
             downloads: self.downloads.view(),
             takes: self.library.clone(),
             next_name: self.takes.next_name(),
+            proposal: self.takes.proposal(),
             notices: self.notices.iter().chain(passing).cloned().collect(),
+            latest_event: 0,
             version: VERSION,
             at,
         }
@@ -231,6 +250,9 @@ impl Desk {
 
     /// The one way of all commands.
     fn command(&mut self, now: Now, asker: Asker, command: Command) -> Vec<Effect> {
+        if let Some(result) = self.once.again(now.mono, &command).filter(|result| self.still_holds(&command, result)) {
+            return vec![Effect::Answer { asker, result: Box::new(result.clone()) }];
+        }
         let warnings = match &command.wish {
             Ok(Wish::Start { .. }) => preflight::reasons(&self.nodes()),
             _ => Vec::new(),
@@ -265,6 +287,15 @@ impl Desk {
                     Err(refusal) => Err(refusal),
                 }
             }
+            Ok(Wish::Remark { take: Some(id), n, change }) if self.takes.current().id.as_ref() != Some(&id) => {
+                match marks::of_library(&self.library, &id) {
+                    // It is answered when the list beside the footage is written.
+                    Ok(folder) => {
+                        return vec![Effect::Remark(Box::new(Remark { asker, command, folder, id, n, change }))];
+                    }
+                    Err(refusal) => Err(refusal),
+                }
+            }
             Ok(wish) => self.obey(now.wall, wish, &warnings),
             Err(refusal) => Err(refusal),
         };
@@ -282,9 +313,32 @@ impl Desk {
                 Effect::Warn(format!("cmd/{} is refused ({}): {e}", command.word.escape_debug(), e.code.as_str()))
             }
         });
-        let result = CommandResult { warnings, ..command.answer(outcome, now.wall) };
+        let mark = outcome.as_ref().ok().and_then(|_| self.marked(&command));
+        let result = CommandResult { warnings, mark, ..command.answer(outcome, now.wall) };
+        if result.ok {
+            self.once.note(now.mono, &command, &result);
+        }
         effects.push(Effect::Answer { asker, result: Box::new(result) });
         effects
+    }
+
+    /// Whether an answer to a command that came again is still true: who rolls after a STOP means a new take.
+    fn still_holds(&self, command: &Command, result: &CommandResult) -> bool {
+        let same = self.takes.current().id == result.take;
+        match &command.wish {
+            Ok(Wish::Start { .. }) => same && self.takes.rolling().is_some(),
+            Ok(Wish::Stop { .. }) => same && self.takes.rolling().is_none(),
+            _ => same,
+        }
+    }
+
+    /// The number of the mark that a command was about.
+    fn marked(&self, command: &Command) -> Option<u32> {
+        match &command.wish {
+            Ok(Wish::Mark { .. }) => self.takes.journal().marks.last().map(|mark| mark.n),
+            Ok(Wish::Remark { n, .. }) => Some(*n),
+            _ => None,
+        }
     }
 
     /// Does at once what can be done at once; `reasons` speak against a START.
@@ -301,6 +355,10 @@ impl Desk {
             }
             Wish::Stop { at } => self.takes.stop(now, at),
             Wish::Mark { at, note } => self.takes.mark(now, at, note),
+            Wish::Remark { n, change, .. } => self.takes.remark(n, &change).map(|mut effects| {
+                effects.extend(self.marks_beside_footage());
+                effects
+            }),
             Wish::Download { .. } | Wish::Cancel { .. } | Wish::Order { .. } | Wish::Camera { .. } => Ok(Vec::new()),
         }
     }
@@ -331,6 +389,13 @@ impl Desk {
         effects
     }
 
+    /// Footage that is here keeps the marks as they were when it came: the corrected ones lie beside it.
+    fn marks_beside_footage(&self) -> Option<Effect> {
+        let marks = self.takes.journal().marks();
+        let folder = marks::of_library(&self.library, marks.id.as_ref()?).ok()?;
+        self.takes.rolling().is_none().then_some(Effect::KeepMarks { folder, marks })
+    }
+
     fn download(&mut self, wished: Wished) -> Result<Vec<Effect>, Refusal> {
         if wished.delete && wished.take.is_none() {
             return Err(Refusal::new(
@@ -347,6 +412,7 @@ impl Desk {
 
     fn shelved(&mut self, library: Vec<TakeSummary>) -> Vec<Effect> {
         self.takes.heard_of(library.iter().flat_map(|summary| summary.ids.iter().cloned()));
+        self.takes.heard_of_folders(library.iter().map(|summary| summary.take.clone()));
         let json = serde_json::to_string(&library).unwrap_or_default();
         self.library = library;
         vec![Effect::News { topic: "takes".into(), json }]

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use syncslate_shared::command::{Command, CommandResult};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::about::About;
 use crate::embedded::Figures;
 use crate::lock::Lock;
+use crate::logbook::Logbook;
 use crate::snapshot::{News, Snapshot};
 use crate::viewfinder::Viewfinder;
 
@@ -16,6 +18,8 @@ use crate::viewfinder::Viewfinder;
 pub struct Request {
     /// The command.
     pub command: Command,
+    /// The account that gives it, when there are accounts.
+    pub who: Option<String>,
     /// Gets the answer; a receiver that is gone hurts nobody.
     pub answer: oneshot::Sender<CommandResult>,
 }
@@ -35,6 +39,10 @@ pub struct Door {
     pub viewfinder: Viewfinder,
     /// Who may come in.
     pub lock: Lock,
+    /// What this installation is.
+    pub about: Arc<About>,
+    /// What happened.
+    pub logbook: Logbook,
     /// How the embedded broker is, where there is one.
     pub broker: Option<watch::Receiver<Figures>>,
 }

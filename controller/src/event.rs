@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
-use syncslate_shared::command::{Command, CommandResult};
+use syncslate_shared::command::{Command, CommandResult, MarkChange, Refusal};
+use syncslate_shared::protocol::Marks;
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
@@ -175,6 +176,19 @@ pub enum Event {
         /// How.
         outcome: Fetched,
     },
+    /// The marks of an older take were changed, or could not be.
+    Remarked {
+        /// Who waits.
+        asker: Asker,
+        /// The command.
+        command: Command,
+        /// The take.
+        id: TakeId,
+        /// The mark's number.
+        n: u32,
+        /// What came of it.
+        outcome: Result<(), Refusal>,
+    },
     /// The journal was written, or could not be.
     Kept(Result<(), String>),
     /// Something else could not be written: why, and what that means.
@@ -192,6 +206,15 @@ pub enum Effect {
     KeepCameras(Box<cameras::Kept>),
     /// Write down what is still to be fetched, for a restart.
     KeepQueue(Vec<Pending>),
+    /// Change a mark of an older take whose footage is here.
+    Remark(Box<Remark>),
+    /// Keep the marks of the last take beside its footage.
+    KeepMarks {
+        /// The folder of the take.
+        folder: TakeName,
+        /// All of them.
+        marks: Marks,
+    },
     /// Say it to everybody.
     Say {
         /// Where.
@@ -241,6 +264,23 @@ pub enum Effect {
     Note(String),
     /// A line for the log that somebody should read.
     Warn(String),
+}
+
+/// A change of a mark of an older take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remark {
+    /// Who waits.
+    pub asker: Asker,
+    /// The command.
+    pub command: Command,
+    /// The folder that the take lies in.
+    pub folder: TakeName,
+    /// The take.
+    pub id: TakeId,
+    /// The mark's number.
+    pub n: u32,
+    /// What becomes of it.
+    pub change: MarkChange,
 }
 
 impl Effect {

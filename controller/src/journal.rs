@@ -16,6 +16,8 @@ pub struct Journal {
     pub take: Option<Take>,
     /// Its marks.
     pub marks: Vec<Mark>,
+    /// The highest number that a mark of it ever bore, deleted ones too.
+    pub marked: u32,
     /// The last takes, oldest first, the present one too.
     pub history: Vec<Past>,
     /// The highest number of a `take_NNN` there ever was.
@@ -36,6 +38,9 @@ struct OnDisk {
     v: u32,
     take: CurrentTake,
     marks: Marks,
+    /// Not in journals of version 0.1.0.
+    #[serde(default)]
+    marked: u32,
     history: Vec<Past>,
     numbered: u32,
 }
@@ -47,6 +52,7 @@ impl Journal {
             v: VERSION,
             take: CurrentTake::of(self.take.as_ref()),
             marks: self.marks(),
+            marked: self.marked,
             history: self.history.clone(),
             numbered: self.numbered,
         })
@@ -60,7 +66,7 @@ impl Journal {
     /// # Errors
     /// What is wrong with it and at which field.
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
-        let OnDisk { v, take, marks, history, numbered } = read(json)?;
+        let OnDisk { v, take, marks, marked, history, numbered } = read(json)?;
         if v != VERSION {
             return Err(format!("field `v`: version {v} is not {VERSION}"));
         }
@@ -68,7 +74,7 @@ impl Journal {
         if marks.id.as_ref() != take.as_ref().map(|t| &t.id) {
             return Err("field `marks`: they belong to another take".into());
         }
-        Ok(Self { take, marks: marks.marks, history, numbered })
+        Ok(Self { take, marks: marks.marks, marked, history, numbered })
     }
 
     /// The marks as they are said.

@@ -2,7 +2,7 @@
 //!
 //! Modules in reading order. [`event`] lists what can happen and what can be done about it. [`desk`] decides, made of
 //! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] (with [`preflight`] and
-//! [`orders`]) and [`downloads`] (with [`wanted`], [`which`], `job`, `meter` and `follow`). [`run`] is the one loop that does
+//! [`orders`]), [`naming`], [`marks`], [`once`] and [`downloads`] (with [`wanted`], [`which`], `job`, `meter` and `follow`). [`run`] is the one loop that does
 //! what the desk decides, with [`store`], [`shelf`] (and [`library`]), [`rsync`] and [`fetch`] (with `piece`, `proof`,
 //! [`homes`], [`ledger`], [`room`], [`freeable`] and [`cleanup`]). [`check`] and [`console`] are the other things that the
 //! program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by
@@ -10,9 +10,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod about;
 pub mod accounts;
 pub mod cameras;
 pub mod check;
+pub mod chronicle;
 pub mod cleanup;
 pub mod console;
 pub mod desk;
@@ -26,6 +28,7 @@ pub mod fetch;
 pub mod fleet;
 pub(crate) mod follow;
 pub mod freeable;
+pub mod homeassistant;
 pub mod homes;
 pub(crate) mod job;
 pub mod journal;
@@ -33,7 +36,11 @@ pub mod ledger;
 pub(crate) mod leftovers;
 pub mod library;
 pub mod lock;
+pub mod logbook;
+pub mod marks;
 pub(crate) mod meter;
+pub mod naming;
+pub mod once;
 pub mod orders;
 pub(crate) mod piece;
 pub mod preflight;

@@ -82,7 +82,7 @@ impl Drop for Claim {
 }
 
 /// Free bytes for this program; `None` when the file system does not tell.
-fn free(folder: &Path) -> Option<u64> {
+pub fn free(folder: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(folder).ok()?;
     (found.f_blocks > 0).then(|| found.f_bavail.saturating_mul(found.f_frsize))
 }

@@ -12,27 +12,32 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use syncslate_broker::Gate;
 use syncslate_shared::access::Access;
-use syncslate_shared::command::CommandResult;
+use syncslate_shared::command::{CommandResult, ErrorCode, Refusal};
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::preview::LeaseMessage;
-use syncslate_shared::protocol::{Departed, Presence, write};
+use syncslate_shared::protocol::{Departed, Level, Presence, write};
 use syncslate_shared::report::Failure;
 use syncslate_shared::settings::BrokerAddress;
 use syncslate_shared::systemd::Systemd;
 use syncslate_shared::take::TakeName;
-use syncslate_shared::time::Clocks;
+use syncslate_shared::time::{Clocks, Wall};
 use syncslate_shared::topic::Topic;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
+use crate::about::About;
 use crate::cameras;
+use crate::chronicle::{Chronicler, Happening, Kind, short};
 use crate::desk::{Desk, DeskSettings, presence};
 use crate::door::{Door, Request};
 use crate::embedded::{Embedded, Plan, Said};
-use crate::event::{Asker, Effect, Event, Now};
+use crate::event::{Asker, Effect, Event, Now, Remark};
 use crate::fetch::Part;
+use crate::homeassistant::Discovery;
 use crate::journal::Journal;
 use crate::lock::Lock;
+use crate::logbook::Logbook;
+use crate::marks;
 use crate::room::Room;
 use crate::rsync::Rsync;
 use crate::secret;
@@ -117,6 +122,8 @@ impl Controller {
         };
         let desk = Desk::new(journal, desk_settings);
         let (snapshots, snapshot) = watch::channel(Arc::new(desk.snapshot(inbox.now().wall)));
+        let logbook = Logbook::open(&settings.state);
+        logbook.add(inbox.now().wall, desk.started());
         let (news, _) = broadcast::channel(256);
         let (requests, asked) = mpsc::channel(64);
         let door = Door {
@@ -127,7 +134,10 @@ impl Controller {
             viewfinder: viewfinder.clone(),
             lock,
             broker: broker.as_ref().map(Embedded::figures),
+            about: Arc::new(About::of(&settings, inbox.now().wall)),
+            logbook: logbook.clone(),
         };
+        let discovery = Discovery::new(settings.home_assistant, &settings.prefix, store.discovery(), inbox.now().mono);
         let hands = Hands {
             inbox,
             link,
@@ -140,12 +150,23 @@ impl Controller {
             rsync: settings.rsync,
             room: Room::new(settings.reserve),
             downloads: settings.downloads,
+            remarks: Arc::default(),
+            logbook,
         };
         let (stop, stopped) = oneshot::channel();
         let breaks = broker.as_ref().map(Embedded::breaks);
         let task = tokio::spawn(
-            Loop { desk, hands, snapshots, viewfinder, leases, systemd: Systemd::from_env() }
-                .run(events, asked, stopped, broker),
+            Loop {
+                desk,
+                hands,
+                chronicler: Chronicler::default(),
+                discovery,
+                snapshots,
+                viewfinder,
+                leases,
+                systemd: Systemd::from_env(),
+            }
+            .run(events, asked, stopped, broker),
         );
         Ok(Self { door, mqtt, http: settings.http, breaks, stop, task })
     }
@@ -291,6 +312,8 @@ async fn empty_trash(downloads: PathBuf, inbox: Inbox) {
 struct Loop {
     desk: Desk,
     hands: Hands,
+    chronicler: Chronicler,
+    discovery: Discovery,
     snapshots: watch::Sender<Arc<Snapshot>>,
     viewfinder: Viewfinder,
     /// What those who look ask of the nodes.
@@ -308,6 +331,7 @@ impl Loop {
     ) {
         let begin = self.desk.begin(self.hands.inbox.now());
         self.act(begin).await;
+        self.show(self.hands.inbox.now().wall);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut tickets = 0;
@@ -318,7 +342,7 @@ impl Loop {
                 Some(event) = events.recv() => event,
                 Some(request) = asked.recv() => {
                     tickets += 1;
-                    self.hands.answers.insert(tickets, request.answer);
+                    self.hands.answers.insert(tickets, (request.answer, request.who));
                     (self.hands.inbox.now(), Event::Asked { command: request.command, asker: Asker::Door(tickets) })
                 }
                 Some(lease) = self.leases.recv() => {
@@ -335,11 +359,26 @@ impl Loop {
             let effects = self.desk.on(now, event);
             // Before the effects: whoever gets an answer finds a picture that agrees with it.
             if !quiet || !effects.is_empty() {
-                self.snapshots.send_replace(Arc::new(self.desk.snapshot(now.wall)));
+                self.show(now.wall);
             }
             self.act(effects).await;
+            // A refusal, or a login that failed, is in no picture.
+            if self.hands.logbook.latest() != self.snapshots.borrow().latest_event {
+                self.show(now.wall);
+            }
         }
         self.hands.leave(broker).await;
+    }
+
+    /// Makes the picture of everything anew, and writes down what has happened since the last one.
+    fn show(&mut self, now: Wall) {
+        let mut snapshot = self.desk.snapshot(now);
+        for happening in self.chronicler.look(&snapshot) {
+            self.hands.logbook.add(now, happening);
+        }
+        self.hands.discover(&mut self.discovery, &snapshot);
+        snapshot.latest_event = self.hands.logbook.latest();
+        self.snapshots.send_replace(Arc::new(snapshot));
     }
 
     async fn act(&mut self, effects: Vec<Effect>) {
@@ -349,7 +388,7 @@ impl Loop {
                 let outcome = self.hands.keep(*journal).await;
                 let now = self.hands.inbox.now();
                 todo.extend(self.desk.on(now, Event::Kept(outcome)));
-                self.snapshots.send_replace(Arc::new(self.desk.snapshot(now.wall)));
+                self.show(now.wall);
             } else if let Effect::KeepCameras(kept) = effect {
                 if let Err(why) = self.hands.keep_cameras(*kept).await {
                     todo.extend(self.desk.on(self.hands.inbox.now(), Event::NotKept(why)));
@@ -369,13 +408,17 @@ struct Hands {
     /// Counts the journals, so that a late one never overwrites a later one.
     turn: u64,
     news: broadcast::Sender<News>,
-    answers: BTreeMap<u64, oneshot::Sender<CommandResult>>,
+    /// Who waits at the web's door, and under which account.
+    answers: BTreeMap<u64, (oneshot::Sender<CommandResult>, Option<String>)>,
     tasks: JoinSet<()>,
     /// The parts that are being fetched, by take and node.
     transfers: BTreeMap<(TakeName, Ipv4Addr), AbortHandle>,
     rsync: Rsync,
     room: Room,
     downloads: PathBuf,
+    /// Lists of marks are changed one after the other, in the order of the wishes.
+    remarks: Arc<Mutex<()>>,
+    logbook: Logbook,
 }
 
 impl Hands {
@@ -389,6 +432,17 @@ impl Hands {
                 let (store, turn) = (Arc::clone(&self.store), self.turn);
                 self.tasks.spawn_blocking(move || {
                     if let Err(why) = store.keep_queue(turn, &pending) {
+                        tracing::warn!("{why}");
+                    }
+                });
+            }
+            Effect::Remark(wanted) => self.remark(*wanted),
+            Effect::KeepMarks { folder, marks } => {
+                let (downloads, turns) = (self.downloads.clone(), Arc::clone(&self.remarks));
+                self.tasks.spawn(async move {
+                    let _turn = turns.lock().await;
+                    let work = tokio::task::spawn_blocking(move || marks::keep(&downloads, &folder, &marks));
+                    if let Ok(Err(why)) = work.await {
                         tracing::warn!("{why}");
                     }
                 });
@@ -435,9 +489,19 @@ impl Hands {
         let payload = write(&result);
         self.tell(Topic::Result.to_string(), String::from_utf8_lossy(&payload).into_owned());
         self.link.say(&Topic::Result, payload);
-        if let Asker::Door(ticket) = asker
-            && let Some(answer) = self.answers.remove(&ticket)
-        {
+        let waiting = match asker {
+            Asker::Door(ticket) => self.answers.remove(&ticket),
+            Asker::Mqtt => None,
+        };
+        let from = match (&asker, &waiting) {
+            (_, Some((_, Some(who)))) => format!("by {}", short(who)),
+            (Asker::Door(_), _) => "from the page".to_owned(),
+            (Asker::Mqtt, _) => "by MQTT".to_owned(),
+        };
+        if let Some(refused) = Happening::refused(&result, &from) {
+            self.logbook.add(self.inbox.now().wall, refused);
+        }
+        if let Some((answer, _)) = waiting {
             let _ = answer.send(result);
         }
     }
@@ -468,8 +532,40 @@ impl Hands {
         self.transfers.insert(key, handle);
     }
 
+    /// Tells Home Assistant what there is.
+    fn discover(&mut self, discovery: &mut Discovery, snapshot: &Snapshot) {
+        let before = discovery.topics();
+        for (topic, payload) in discovery.look(snapshot, self.inbox.now().mono) {
+            self.link.keep_at(topic, payload);
+        }
+        let topics = discovery.topics();
+        if topics != before {
+            self.turn += 1;
+            let (store, turn) = (Arc::clone(&self.store), self.turn);
+            self.tasks.spawn_blocking(move || {
+                if let Err(why) = store.keep_discovery(turn, &topics) {
+                    tracing::warn!("{why}");
+                }
+            });
+        }
+    }
+
+    fn remark(&mut self, wanted: Remark) {
+        let (inbox, downloads, turns) = (self.inbox.clone(), self.downloads.clone(), Arc::clone(&self.remarks));
+        self.tasks.spawn(async move {
+            let _turn = turns.lock().await;
+            let Remark { asker, command, id, n, .. } = wanted.clone();
+            let work = tokio::task::spawn_blocking(move || marks::remark(&downloads, &wanted));
+            let outcome = work.await.unwrap_or_else(|e| Err(Refusal::new(ErrorCode::Internal, e.to_string())));
+            inbox.put(Event::Remarked { asker, command, id, n, outcome }).await;
+        });
+    }
+
     async fn leave(mut self, broker: Option<Embedded>) {
         self.tasks.abort_all();
+        let ends = Happening::new(Level::Info, Kind::Controller, "the controller ends");
+        self.logbook.add(self.inbox.now().wall, ends);
+        self.logbook.flush().await;
         self.link.say(&Topic::Controller, write(&presence(Presence::Offline, self.inbox.now().wall)));
         self.link.close().await;
         if let Some(broker) = broker {

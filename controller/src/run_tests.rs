@@ -27,6 +27,8 @@ impl Stage {
 
     async fn on(folder: tempfile::TempDir) -> Self {
         let settings = Settings {
+            file: None,
+            home_assistant: None,
             broker: BrokerChoice::Embedded(Ports::plain("127.0.0.1:0".parse().unwrap())),
             accounts: Accounts::default(),
             prefix: "stage".into(),
@@ -123,7 +125,10 @@ async fn a_restart_in_the_middle_of_a_take_goes_on() {
     stage.node(1).await;
     let ask = async |door: &Door, word: &str, payload: &str| {
         let (answer, answered) = oneshot::channel();
-        door.requests.send(Request { command: Command::read(word, payload.as_bytes()), answer }).await.unwrap();
+        door.requests
+            .send(Request { command: Command::read(word, payload.as_bytes()), who: None, answer })
+            .await
+            .unwrap();
         tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap().unwrap()
     };
     assert!(ask(stage.controller.door(), "start", "A").await.ok);

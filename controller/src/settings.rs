@@ -110,6 +110,18 @@ pub struct FileSettings {
     pub download: DownloadSection,
     /// What is remembered.
     pub state: StateSection,
+    /// Home Assistant.
+    pub home_assistant: HomeAssistantSection,
+}
+
+/// `[home_assistant]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HomeAssistantSection {
+    /// Whether it finds the buttons and nodes by itself; not when it is left out.
+    pub enabled: bool,
+    /// Where it listens, `homeassistant`, which is also the default.
+    pub prefix: Option<String>,
 }
 
 /// `[mqtt]`
@@ -244,6 +256,8 @@ impl Ports {
 /// Everything that is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// The file that they come from; `None` when there is none.
+    pub file: Option<PathBuf>,
     /// The broker.
     pub broker: BrokerChoice,
     /// Who may come in; everybody when there is none.
@@ -272,6 +286,8 @@ pub struct Settings {
     pub parallel: usize,
     /// Fetch a take's closed files while it rolls.
     pub while_rolling: bool,
+    /// Where Home Assistant is told what there is; `None` for nowhere.
+    pub home_assistant: Option<String>,
 }
 
 impl Settings {
@@ -285,7 +301,7 @@ impl Settings {
     }
 
     fn resolve(args: Args, file: FileSettings, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let FileSettings { mut mqtt, http, accounts, takes, download, state } = file;
+        let FileSettings { mut mqtt, http, accounts, takes, download, state, home_assistant } = file;
         let accounts = accounts::read(accounts)?;
         // Whom everybody may command is not for everybody to reach.
         let own = if accounts.is_empty() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
@@ -304,6 +320,7 @@ impl Settings {
         let reserve = download.reserve.unwrap_or(RESERVE);
         let rsync = transport(args.source, &download, parallel)?;
         Ok(Self {
+            file: args.config,
             broker,
             accounts,
             prefix,
@@ -318,6 +335,7 @@ impl Settings {
             require_ready: takes.require_ready,
             parallel,
             while_rolling: download.while_rolling.unwrap_or(false),
+            home_assistant: discovery(home_assistant)?,
         })
     }
 
@@ -393,6 +411,18 @@ fn transport(source: Option<Source>, download: &DownloadSection, parallel: usize
     }
     let silence = Duration::from_secs(silence_s.into());
     Ok(Rsync { source, ssh, remote, limit, gentle_limit, gentle: false, aes: false, silence })
+}
+
+fn discovery(section: HomeAssistantSection) -> Result<Option<String>, Failure> {
+    let at = section.prefix.unwrap_or_else(|| "homeassistant".into());
+    let safe = |level: &str| !level.is_empty() && level.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    if !at.split('/').all(safe) {
+        return Err(Failure::usage(format!(
+            "`home_assistant.prefix` is `{}`: it is the discovery prefix of Home Assistant, such as homeassistant",
+            at.escape_debug()
+        )));
+    }
+    Ok(section.enabled.then_some(at))
 }
 
 fn prefix(text: String) -> Result<String, Failure> {

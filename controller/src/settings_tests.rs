@@ -12,7 +12,9 @@ fn load(flags: &[&str], file: &str) -> Result<Settings, String> {
     let words = ["syncslate-controller", "--config", path].into_iter().chain(flags.iter().copied());
     let args = Args::try_parse_from(words).map_err(|e| e.to_string())?;
     let home = |name: &str| (name == "HOME").then(|| "/home/op".to_owned());
-    Settings::load(args, home).map_err(|failure| failure.to_string().replace(path, "s.toml"))
+    Settings::load(args, home)
+        .map(|settings| Settings { file: None, ..settings })
+        .map_err(|failure| failure.to_string().replace(path, "s.toml"))
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn with_accounts_the_doors_are_open_to_those_who_have_one() {
 #[test]
 fn each_wrong_setting_is_refused_with_its_message() {
     let hint = "\n\nhint: `--help` and the example settings in the guide name every key";
-    let table: [(&[&str], &str, &str); 17] = [
+    let table: [(&[&str], &str, &str); 18] = [
         (
             &[],
             "[mqtt]\nport = 1",
@@ -76,7 +78,7 @@ fn each_wrong_setting_is_refused_with_its_message() {
             &[],
             "[broker]",
             &format!(
-                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `state`{hint}"
+                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `state`, `home_assistant`{hint}"
             ),
         ),
         (
@@ -108,6 +110,11 @@ fn each_wrong_setting_is_refused_with_its_message() {
             ),
         ),
         (&[], "[download]\nparallel = 0", "`download.parallel` is 0: 1 to 64 nodes can send at once"),
+        (
+            &[],
+            "[home_assistant]\nprefix = 'home/#'",
+            "`home_assistant.prefix` is `home/#`: it is the discovery prefix of Home Assistant, such as homeassistant",
+        ),
         (
             &[],
             "[mqtt]\nprefix = 'a/+'",

@@ -28,8 +28,12 @@ pub struct Snapshot {
     pub takes: Vec<TakeSummary>,
     /// The name that an empty START would use.
     pub next_name: TakeName,
+    /// The name that is proposed for the next take: the last one's pattern with the next free number.
+    pub proposal: TakeName,
     /// What the operator should know (an open door without accounts, the broker gone), in words.
     pub notices: Vec<String>,
+    /// The number of the newest entry of the [`crate::logbook`].
+    pub latest_event: u64,
     /// The controller's version.
     pub version: &'static str,
     /// When this picture was made: the shared clock, by which the page counts take time.

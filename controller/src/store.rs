@@ -1,6 +1,7 @@
 //! The journal on disk: written whole into a temporary file, synced, renamed, so that a power cut leaves the old one or
 //! the new one and never half of either.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use crate::journal::Journal;
 const FILE: &str = "take.json";
 const QUEUE: &str = "downloads.json";
 const CAMERAS: &str = "cameras.json";
+/// The topics on which Home Assistant was told something.
+const DISCOVERY: &str = "home_assistant.json";
 
 /// Where the journal lies.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Store {
     queued: Mutex<u64>,
     /// The same of the cameras' settings.
     set: Mutex<u64>,
+    /// The same of what Home Assistant was told.
+    told: Mutex<u64>,
 }
 
 impl Store {
@@ -36,8 +41,13 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or read.
     pub fn open(folder: &Path) -> Result<(Self, Journal, Option<String>), Failure> {
-        let store =
-            Self { folder: folder.to_owned(), written: Mutex::new(0), queued: Mutex::new(0), set: Mutex::new(0) };
+        let store = Self {
+            folder: folder.to_owned(),
+            written: Mutex::new(0),
+            queued: Mutex::new(0),
+            set: Mutex::new(0),
+            told: Mutex::new(0),
+        };
         let failed = |what: &str, e: std::io::Error| {
             Failure::new(format!("cannot {what} the state folder {}: {e}", folder.display()))
                 .hint("give another one with --state DIR")
@@ -133,6 +143,29 @@ impl Store {
         let notice =
             format!("the settings of the cameras were damaged ({why}): the file {moved}; set the cameras anew");
         (Kept::default(), Some(notice))
+    }
+
+    /// Remembers on which topics Home Assistant was told something.
+    ///
+    /// # Errors
+    /// Why not, with what that means.
+    pub fn keep_discovery(&self, turn: u64, topics: &BTreeSet<String>) -> Result<(), String> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn < *told {
+            return Ok(());
+        }
+        *told = turn;
+        let json = serde_json::to_vec(topics).unwrap_or_default();
+        self.write(DISCOVERY, &json).map_err(|e| {
+            let folder = self.folder.display();
+            format!("{DISCOVERY} in {folder} cannot be written, so Home Assistant keeps what it was told: {e}")
+        })
+    }
+
+    /// The topics on which Home Assistant was told something.
+    pub fn discovery(&self) -> Vec<String> {
+        let json = fs::read(self.folder.join(DISCOVERY)).ok();
+        json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
     }
 
     fn write(&self, name: &str, json: &[u8]) -> std::io::Result<()> {

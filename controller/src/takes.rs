@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use syncslate_shared::command::{ErrorCode, Refusal};
+use syncslate_shared::command::{ErrorCode, MarkChange, Refusal};
 use syncslate_shared::protocol::{CurrentTake, Take};
 use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
 use syncslate_shared::time::Wall;
@@ -13,6 +13,8 @@ use syncslate_shared::topic::Topic;
 
 use crate::event::Effect;
 use crate::journal::Journal;
+use crate::marks;
+use crate::naming;
 use crate::roll::{Candidate, GRID, choose_t0};
 
 /// Numbers from here on were typed by somebody: counting on from `take_99999999` would help nobody.
@@ -25,12 +27,14 @@ pub struct Takes {
     segment_s: u32,
     /// Takes that are known from elsewhere: the downloads folder, the nodes' words.
     elsewhere: BTreeSet<TakeId>,
+    /// The names of the folders in the downloads folder, which may have been renamed.
+    folders: BTreeSet<TakeName>,
 }
 
 impl Takes {
     /// Goes on where the journal ends; new takes get segments of `segment_s` seconds.
     pub fn new(journal: Journal, segment_s: u32) -> Self {
-        Self { journal, segment_s, elsewhere: BTreeSet::new() }
+        Self { journal, segment_s, elsewhere: BTreeSet::new(), folders: BTreeSet::new() }
     }
 
     /// New takes get segments of so many seconds from now on.
@@ -65,10 +69,28 @@ impl Takes {
         self.elsewhere.extend(ids);
     }
 
+    /// Hears which names the takes in the downloads folder bear now.
+    pub fn heard_of_folders(&mut self, folders: impl IntoIterator<Item = TakeName>) {
+        self.folders = folders.into_iter().collect();
+    }
+
+    /// The name that is proposed for the next take.
+    pub fn proposal(&self) -> TakeName {
+        let last = self.journal.take.as_ref().map(|take| &take.id.name);
+        naming::next(last, |name| !self.uses(name), self.next_name())
+    }
+
+    /// Whether a take of this name is known.
+    fn uses(&self, name: &TakeName) -> bool {
+        let past = self.journal.history.iter().map(|past| &past.id);
+        self.folders.contains(name) || past.chain(&self.elsewhere).any(|id| id.name == *name)
+    }
+
     /// The next free `take_NNN`: above all that are known.
     pub fn next_name(&self) -> TakeName {
         let past = self.journal.history.iter().map(|past| &past.id);
-        let highest = past.chain(&self.elsewhere).filter_map(|id| id.name.number()).filter(|n| *n < LAST_NUMBER).max();
+        let names = past.chain(&self.elsewhere).map(|id| &id.name).chain(&self.folders);
+        let highest = names.filter_map(TakeName::number).filter(|n| *n < LAST_NUMBER).max();
         let kept = Some(self.journal.numbered).filter(|n| *n < LAST_NUMBER);
         TakeName::numbered(highest.max(kept).unwrap_or(0) + 1)
     }
@@ -95,6 +117,7 @@ impl Takes {
         let nodes = roster.iter().map(|node| node.ip).collect::<BTreeSet<_>>().into_iter().collect();
         self.journal.take = Some(Take { id, t0, t1: None, segment_s: self.segment_s, nodes });
         self.journal.marks.clear();
+        self.journal.marked = 0;
         self.journal.note_past();
         Ok(vec![self.keep(), self.say_take(), self.say_marks()])
     }
@@ -134,9 +157,25 @@ impl Takes {
                 ));
             }
         }
-        let n = self.journal.marks.iter().map(|mark| mark.n).max().unwrap_or(0) + 1;
+        // A number that was deleted is not given again: somebody may have written it down.
+        let n = self.journal.marks.iter().map(|mark| mark.n).chain([self.journal.marked]).max().unwrap_or(0) + 1;
+        self.journal.marked = n;
         // A press between START and a T0 that lies ahead means the beginning: marks are never lost.
         self.journal.marks.push(Mark { n, at: at.unwrap_or(now).max(t0), note });
+        Ok(vec![self.keep(), self.say_marks()])
+    }
+
+    /// Changes a mark of the present or last take, or takes it away.
+    ///
+    /// # Errors
+    /// There is no such mark; nothing has changed then.
+    pub fn remark(&mut self, n: u32, change: &MarkChange) -> Result<Vec<Effect>, Refusal> {
+        let Some(take) = &self.journal.take else {
+            return Err(Refusal::new(ErrorCode::NotRolling, "there is no take yet, so it has no marks"));
+        };
+        if !marks::change(&mut self.journal.marks, n, change) {
+            return Err(marks::unknown(n, &take.id));
+        }
         Ok(vec![self.keep(), self.say_marks()])
     }
 

@@ -279,6 +279,11 @@ impl Rig {
         self.ear = hear(self.mqtt, &self.setup.clients);
     }
 
+    /// What the controller is set to from its next start on.
+    pub fn set(&mut self, settings: &str) {
+        self.setup.settings = settings.into();
+    }
+
     /// The controller's log.
     ///
     /// # Panics

@@ -90,6 +90,35 @@ fn a_shoot_with_a_thumb_on_a_phone() {
     expect_whole(&rig, "thumb_01");
 }
 
+/// The page says within this time that the controller is gone.
+const SAID_WITHIN: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_controller_that_hangs_is_said_within_three_seconds_and_caught_up_with() {
+    use rustix::process::Signal;
+    let mut rig = Rig::new();
+    let browser = Browser::desktop();
+    browser.open(rig.http, "/events");
+    browser.see(".events", "starts");
+    let hidden = |browser: &Browser| browser.run("return document.getElementById('lost').hidden") == json!(true);
+    wait_for("the connection", || browser.run("return document.body.classList.contains('stale')") == json!(false));
+    // The page keeps the time itself: the driver's own delay is none of its.
+    browser.run(
+        "window.since = null; new MutationObserver(() => { if (!document.getElementById('lost').hidden) window.said ??= performance.now() - window.since; }).observe(document.getElementById('lost'), {attributes: true})",
+    );
+    browser.run("window.since = performance.now()");
+    // The kernel keeps its sockets open: only the silence tells.
+    rig.controller().signal(Signal::STOP);
+    browser.see("#lost", "Connection lost");
+    let said = browser.run("return window.said").as_f64().unwrap();
+    assert!(said < SAID_WITHIN.as_secs_f64() * 1000.0, "said after {said:.0} ms");
+    assert_eq!(browser.run("return document.body.classList.contains('stale')"), json!(true));
+    rig.controller().signal(Signal::CONT);
+    wait_for("the page to be back", || hidden(&browser));
+    assert_eq!(rig.ask("stop", "")["ok"], false);
+    browser.see(".events", "STOP by MQTT is refused");
+}
+
 #[test]
 fn two_browsers_see_the_same_and_a_node_that_dies() {
     let mut rig = two();

@@ -41,6 +41,8 @@ pub enum ErrorCode {
     UnknownTake,
     /// A camera has no such setting, or no such value of it.
     InvalidSetting,
+    /// The take has no such mark.
+    UnknownMark,
     /// Something else has to end first.
     Busy,
     /// The controller failed; its log says more.
@@ -61,6 +63,7 @@ impl ErrorCode {
             Self::TooLate => "too_late",
             Self::UnknownTake => "unknown_take",
             Self::InvalidSetting => "invalid_setting",
+            Self::UnknownMark => "unknown_mark",
             Self::Busy => "busy",
             Self::Internal => "internal",
         }
@@ -101,6 +104,9 @@ pub struct CommandResult {
     pub ok: bool,
     /// The take it was about.
     pub take: Option<TakeId>,
+    /// The number of the mark it was about; left out when it was about none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<u32>,
     /// Why it was not obeyed.
     pub error: Option<Refusal>,
     /// What speaks against what was done all the same, a sentence each; left out when nothing does.
@@ -136,6 +142,15 @@ pub enum Wish {
         at: Option<Wall>,
         /// What is written beside it.
         note: String,
+    },
+    /// Change a mark that there is.
+    Remark {
+        /// The take; `None` for the present or last one.
+        take: Option<TakeId>,
+        /// The mark's number.
+        n: u32,
+        /// What becomes of it.
+        change: MarkChange,
     },
     /// Fetch footage.
     Download {
@@ -184,6 +199,15 @@ pub enum CameraWish {
     Like(Ipv4Addr),
 }
 
+/// What becomes of a mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MarkChange {
+    /// It gets this note; its instant stays.
+    Note(String),
+    /// It goes; its number is not given again.
+    Delete,
+}
+
 /// A command as it arrived: its word and id for the answer, and what is wished or why that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
@@ -208,11 +232,15 @@ struct StopJson {
     at: Option<Wall>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct MarkJson {
     #[serde(default)]
     note: Option<String>,
     at: Option<Wall>,
+    n: Option<u32>,
+    take: Option<TakeId>,
+    #[serde(default)]
+    delete: bool,
 }
 
 #[derive(Deserialize)]
@@ -286,6 +314,7 @@ impl Command {
             cmd: self.word.clone(),
             ok: error.is_none(),
             take,
+            mark: None,
             error,
             warnings: Vec::new(),
             done: Vec::new(),
@@ -307,15 +336,12 @@ fn read_wish(word: &str, payload: &[u8]) -> Result<Wish, Refusal> {
             Form::Json(json) => Wish::Stop { at: json.at },
         },
         "mark" => {
-            let (note, at) = match form::<MarkJson>(payload)? {
-                Form::Empty => (String::new(), None),
-                Form::Text(note) => (note.to_owned(), None),
-                Form::Json(json) => (json.note.unwrap_or_default(), json.at),
+            let json = match form::<MarkJson>(payload)? {
+                Form::Empty => MarkJson::default(),
+                Form::Text(note) => MarkJson { note: Some(note.to_owned()), ..MarkJson::default() },
+                Form::Json(json) => json,
             };
-            if note.len() > MAX_NOTE {
-                return Err(malformed(&format!("field `note`: {} bytes, at most {MAX_NOTE} are kept", note.len())));
-            }
-            Wish::Mark { at, note }
+            mark(json)?
         }
         "download" => match form::<DownloadJson>(payload)? {
             Form::Empty => Wish::Download { take: None, nodes: None, stamp: None, delete_after_verify: false },
@@ -379,6 +405,31 @@ fn camera(json: CameraJson) -> Result<Wish, Refusal> {
     Ok(Wish::Camera { nodes: json.nodes, to, segment_s: segment_s.transpose()? })
 }
 
+/// A new mark, or with `n` a change of one that there is.
+fn mark(json: MarkJson) -> Result<Wish, Refusal> {
+    if let Some(note) = json.note.as_ref().filter(|note| note.len() > MAX_NOTE) {
+        return Err(malformed(&format!("field `note`: {} bytes, at most {MAX_NOTE} are kept", note.len())));
+    }
+    let MarkJson { note, at, n, take, delete } = json;
+    let Some(n) = n else {
+        return match (delete, take) {
+            (false, None) => Ok(Wish::Mark { at, note: note.unwrap_or_default() }),
+            (true, _) => Err(malformed("field `delete`: it needs `n`, the number of the mark that goes")),
+            (false, Some(_)) => {
+                Err(malformed("field `take`: it goes with `n`; a new mark is one of the take that rolls"))
+            }
+        };
+    };
+    let change = match (delete, note, at) {
+        (_, _, Some(_)) => return Err(malformed("field `at`: the instant of a mark that there is does not change")),
+        (true, Some(_), _) => return Err(malformed("field `note`: a mark is deleted or gets a note, not both")),
+        (true, None, _) => MarkChange::Delete,
+        (false, Some(note), _) => MarkChange::Note(note),
+        (false, None, _) => return Err(malformed("field `n`: it goes with `note` or `delete`")),
+    };
+    Ok(Wish::Remark { take, n, change })
+}
+
 fn form<T: DeserializeOwned>(payload: &[u8]) -> Result<Form<'_, T>, Refusal> {
     if payload.len() > MAX_COMMAND {
         return Err(malformed(&format!("a payload of {} bytes, at most {MAX_COMMAND} are looked at", payload.len())));
@@ -412,123 +463,5 @@ fn find_id(payload: &[u8]) -> Option<Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::camera::Settings;
-
-    fn refusal(word: &str, payload: &str) -> (ErrorCode, String) {
-        let refusal = Command::read(word, payload.as_bytes()).wish.unwrap_err();
-        (refusal.code, refusal.message)
-    }
-
-    #[test]
-    fn a_command_has_three_forms() {
-        let wish = |word: &str, payload: &str| Command::read(word, payload.as_bytes()).wish.unwrap();
-        let a01 = Some(TakeName::new("A01").unwrap());
-        assert_eq!(wish("start", ""), Wish::Start { take: None, at: None, force: false });
-        assert_eq!(wish("start", "A01"), Wish::Start { take: a01.clone(), at: None, force: false });
-        assert_eq!(
-            wish("start", r#"{"take":"A01","at":"2025-10-23T12:02:10.5Z","force":true,"later":7}"#),
-            Wish::Start { take: a01, at: Some(Wall::from_micros(1_761_220_930_500_000)), force: true }
-        );
-        assert_eq!(wish("download", r#"{"cancel":true}"#), Wish::Cancel { take: None, nodes: None });
-        assert_eq!(wish("mark", "he laughs"), Wish::Mark { at: None, note: "he laughs".into() });
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused_with_its_reason() {
-        use ErrorCode::{InvalidSetting, InvalidTakeName, Malformed};
-        let table = [
-            ("start", "../x", InvalidTakeName, "cannot hold `/`"),
-            ("start", "A01 ", InvalidTakeName, "cannot hold ` `"),
-            ("start", r#"{"take":"../x"}"#, InvalidTakeName, "cannot hold `/`"),
-            ("start", r#"{"take":7}"#, Malformed, "field `take`: invalid type"),
-            ("start", r#"{"at":"noon"}"#, Malformed, "field `at`: `noon` is no RFC 3339 time"),
-            ("start", "{", Malformed, "EOF"),
-            ("stop", "now", Malformed, "empty or a JSON object"),
-            ("mark", r#"{"note":[]}"#, Malformed, "field `note`"),
-            ("download", r#"{"nodes":["x"]}"#, Malformed, "field `nodes[0]`"),
-            ("shutdown", "now", Malformed, "`cmd/shutdown` is empty or a JSON object"),
-            ("reboot", r#"{"nodes":["left"]}"#, Malformed, "field `nodes[0]`"),
-            ("reboot", r#"{"force":1}"#, Malformed, "field `force`"),
-            ("download", r#"{"stamp":"yesterday"}"#, Malformed, "field `stamp`: `yesterday` is no stamp"),
-            ("download", r#"{"cancel":true,"delete_after_verify":true}"#, Malformed, "`take` and `nodes` alone"),
-            ("camera", "", Malformed, "`cmd/camera` is a JSON object"),
-            ("camera", "{}", Malformed, "one of them is needed"),
-            ("camera", r#"{"setings":{}}"#, Malformed, "unknown field `setings`"),
-            ("camera", r#"{"settings":{},"match":"10.0.0.7"}"#, Malformed, "one of them is enough"),
-            ("camera", r#"{"settings":{"fps":0}}"#, InvalidSetting, "`fps`: 0 does not lie between 1 and 240"),
-            ("camera", r#"{"settings":{"zoom":1}}"#, InvalidSetting, "no setting `zoom`"),
-            (
-                "camera",
-                r#"{"segment_s":3601}"#,
-                InvalidSetting,
-                "`segment_s`: 3601 is no whole number between 1 and 3600",
-            ),
-            ("dance", "", Malformed, "no command `dance`"),
-        ];
-        for (word, payload, code, reason) in table {
-            let (found, message) = refusal(word, payload);
-            assert_eq!(found, code, "{word} {payload}: {message}");
-            assert!(message.contains(reason), "{word} {payload}: {message}");
-        }
-        assert_eq!(refusal("mark", &"x".repeat(MAX_NOTE + 1)).0, Malformed);
-        assert_eq!(refusal("start", &"x".repeat(10_000_000)).0, Malformed);
-        assert_eq!(Command::read("start", b"\xff\xfe").wish.unwrap_err().code, Malformed);
-    }
-
-    #[test]
-    fn an_order_is_for_all_nodes_unless_some_are_named() {
-        let wish = |word: &str, payload: &str| Command::read(word, payload.as_bytes()).wish.unwrap();
-        let all = Wish::Order { action: Action::Shutdown, nodes: None, force: false };
-        assert_eq!(wish("shutdown", ""), all);
-        let one = Wish::Order { action: Action::Reboot, nodes: Some(vec![[10, 0, 0, 7].into()]), force: true };
-        assert_eq!(wish("reboot", r#"{"nodes":["10.0.0.7"],"force":true,"id":1}"#), one);
-        let blink = Wish::Order { action: Action::Identify, nodes: Some(vec![[10, 0, 0, 7].into()]), force: false };
-        assert_eq!(wish("identify", r#"{"nodes":["10.0.0.7"]}"#), blink);
-    }
-
-    #[test]
-    fn cameras_are_set_by_values_or_like_another() {
-        let wish = |payload: &str| Command::read("camera", payload.as_bytes()).wish.unwrap();
-        let values = |json: &str| CameraWish::Values(Settings::into(serde_json::from_str(json).unwrap()));
-        assert_eq!(
-            wish(r#"{"nodes":["10.0.0.7"],"settings":{"width":640},"segment_s":30,"id":7}"#),
-            Wish::Camera {
-                nodes: Some(vec![[10, 0, 0, 7].into()]),
-                to: values(r#"{"width":640}"#),
-                segment_s: Some(Some(30))
-            }
-        );
-        let like = CameraWish::Like([10, 0, 0, 7].into());
-        assert_eq!(
-            wish(r#"{"match":"10.0.0.7","nodes":null}"#),
-            Wish::Camera { nodes: None, to: like, segment_s: None }
-        );
-        assert_eq!(
-            wish(r#"{"segment_s":null}"#),
-            Wish::Camera { nodes: None, to: values("{}"), segment_s: Some(None) }
-        );
-    }
-
-    #[test]
-    fn the_id_comes_back_also_from_what_cannot_be_read() {
-        let command = Command::read("start", br#"{"take":7,"id":"a7"}"#);
-        let answer = command.answer(command.wish.clone().map(|_| None), Wall::from_micros(0));
-        assert_eq!((answer.id, answer.ok), (Some(Value::from("a7")), false));
-    }
-
-    proptest! {
-        #[test]
-        fn no_payload_makes_the_reader_panic(
-            word in "start|stop|mark|download|shutdown|identify|camera|\\PC{0,9}",
-            payload in prop::collection::vec(any::<u8>(), 0..80),
-            text in "\\{?(\"(take|at|id|note|nodes)\":(\"\\PC{0,5}\"|[0-9]|null|\\[\\]),?){0,3}\\}?",
-        ) {
-            let _ = Command::read(&word, &payload);
-            let _ = Command::read(&word, text.as_bytes());
-        }
-    }
-}
+#[path = "command_tests.rs"]
+mod tests;

@@ -130,6 +130,14 @@ impl Link {
         }
     }
 
+    /// Keeps `payload` at a topic that is not of the contract, as it is written: no prefix is put before it. An empty one
+    /// takes back what was kept there. Said again on every connection.
+    pub fn keep_at(&self, topic: String, payload: Vec<u8>) {
+        let mut shared = self.lock();
+        shared.retained.insert(topic.clone(), payload.clone());
+        shared.send(topic, Qos::AtLeastOnce, true, payload);
+    }
+
     /// Takes a retained message that somebody left off the broker.
     pub fn clear(&self, topic: &str) {
         let mut shared = self.lock();

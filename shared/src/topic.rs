@@ -51,7 +51,7 @@ pub const TABLE: [Row; 19] = [
         "anyone → controller",
         false,
         AtLeastOnce,
-        "empty, a note as plain text, or `{\"note\":…,\"at\":…,\"id\":…}`",
+        "empty, a note as plain text, or `{\"note\":…,\"at\":…,\"id\":…}`; `{\"n\":3,\"note\":…}` changes the note of a mark, `{\"n\":3,\"delete\":true}` deletes it",
     ),
     row(
         "cmd/download",

@@ -71,7 +71,7 @@ pub(super) fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Malformed | ErrorCode::Retained | ErrorCode::InvalidTakeName | ErrorCode::InvalidSetting => {
             StatusCode::BAD_REQUEST
         }
-        ErrorCode::UnknownTake => StatusCode::NOT_FOUND,
+        ErrorCode::UnknownTake | ErrorCode::UnknownMark => StatusCode::NOT_FOUND,
         ErrorCode::AlreadyRolling | ErrorCode::NotRolling | ErrorCode::TooLate | ErrorCode::Busy => {
             StatusCode::CONFLICT
         }

@@ -24,6 +24,7 @@ pub(super) struct State<'a> {
     /// The newest ones.
     takes: Vec<Brief<'a>>,
     next_name: &'a TakeName,
+    proposal: &'a TakeName,
     notices: &'a [String],
     version: &'a str,
     /// The shared clock when this was sent.
@@ -58,6 +59,7 @@ impl<'a> State<'a> {
             downloads: &snapshot.downloads,
             takes: snapshot.takes.iter().take(RECENT).map(Brief::of).collect(),
             next_name: &snapshot.next_name,
+            proposal: &snapshot.proposal,
             notices: &snapshot.notices,
             version: snapshot.version,
             at,

@@ -13,8 +13,12 @@ macro_rules! asset {
     };
 }
 
-const FILES: [(&str, &str, &str); 18] = [
+const FILES: [(&str, &str, &str); 28] = [
     asset!("style.css", "text/css; charset=utf-8"),
+    asset!("light.css", "text/css; charset=utf-8"),
+    asset!("contrast.css", "text/css; charset=utf-8"),
+    asset!("theme.js", "text/javascript; charset=utf-8"),
+    asset!("about.js", "text/javascript; charset=utf-8"),
     asset!("cameras.css", "text/css; charset=utf-8"),
     asset!("page.js", "text/javascript; charset=utf-8"),
     asset!("cameras.js", "text/javascript; charset=utf-8"),
@@ -22,6 +26,12 @@ const FILES: [(&str, &str, &str); 18] = [
     asset!("bind.js", "text/javascript; charset=utf-8"),
     asset!("clock.js", "text/javascript; charset=utf-8"),
     asset!("controls.js", "text/javascript; charset=utf-8"),
+    asset!("marking.js", "text/javascript; charset=utf-8"),
+    asset!("marks.js", "text/javascript; charset=utf-8"),
+    asset!("events.js", "text/javascript; charset=utf-8"),
+    asset!("awake.js", "text/javascript; charset=utf-8"),
+    asset!("cues.js", "text/javascript; charset=utf-8"),
+    asset!("kept.js", "text/javascript; charset=utf-8"),
     asset!("confirm.js", "text/javascript; charset=utf-8"),
     asset!("keeping.js", "text/javascript; charset=utf-8"),
     asset!("names.js", "text/javascript; charset=utf-8"),

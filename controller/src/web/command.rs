@@ -13,6 +13,7 @@ use warp::{Buf, Stream};
 use super::Site;
 use super::answer::{Refused, json, status};
 use crate::door::Request;
+use crate::lock::Visitor;
 
 /// The controller answers at once, or when the nodes have, which get 15 s; only one that hangs needs longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,17 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) async fn obey<B: Buf>(
     site: &Site,
     word: &str,
+    visitor: &Visitor,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
     same_site(headers)?;
-    send(site, word, &read(headers, body).await?).await
+    send(site, word, visitor, &read(headers, body).await?).await
 }
 
 /// Passes a command on that was read already.
-pub(super) async fn send(site: &Site, word: &str, body: &[u8]) -> Result<Response, Refused> {
+pub(super) async fn send(site: &Site, word: &str, visitor: &Visitor, body: &[u8]) -> Result<Response, Refused> {
     let (answer, answered) = oneshot::channel();
-    let request = Request { command: Command::read(word, body), answer };
+    let request = Request { command: Command::read(word, body), who: visitor.name.clone(), answer };
     let gone = || internal("the controller is stopping and takes no more commands");
     let answered = async {
         site.door.requests.send(request).await.map_err(|_| gone())?;

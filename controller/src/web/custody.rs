@@ -19,6 +19,7 @@ use super::discard::{at_rest, confirmed, discard};
 use super::routes::known;
 use crate::freeable::{self, Freeable};
 use crate::homes::{self, Kept};
+use crate::lock::Visitor;
 use crate::snapshot::{Snapshot, TakeSummary};
 
 /// The list of takes follows the folder within this time.
@@ -33,6 +34,7 @@ pub(super) fn is_post(segments: &[&str]) -> bool {
 pub(super) async fn post<B: Buf>(
     site: &Site,
     segments: &[&str],
+    visitor: &Visitor,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
@@ -40,7 +42,7 @@ pub(super) async fn post<B: Buf>(
     match segments {
         ["takes", take, "delete"] => discard(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
         ["takes", take, "rename"] => rename(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
-        _ => cancel(site, headers, body).await,
+        _ => cancel(site, visitor, headers, body).await,
     }
 }
 
@@ -64,6 +66,7 @@ pub(super) async fn look(site: &Site, takes: Vec<TakeSummary>) -> Vec<Freeable> 
 /// `POST /api/download/cancel`: the command `download` with `"cancel":true`, without having to know that word.
 async fn cancel<B: Buf>(
     site: &Site,
+    visitor: &Visitor,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
@@ -72,7 +75,7 @@ async fn cancel<B: Buf>(
     let body = if body.is_empty() { b"{}".to_vec() } else { body };
     let mut wish: serde_json::Map<String, serde_json::Value> = protocol::read(&body).map_err(malformed)?;
     wish.insert("cancel".into(), true.into());
-    send(site, "download", &protocol::write(&wish)).await
+    send(site, "download", visitor, &protocol::write(&wish)).await
 }
 
 #[derive(Deserialize)]

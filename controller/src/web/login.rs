@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use headers::authorization::Basic;
 use headers::{Authorization, Cookie, HeaderMapExt as _};
 use serde::Deserialize;
+use syncslate_shared::protocol::Level;
 use syncslate_shared::time::{Clocks as _, Wall};
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -13,6 +14,7 @@ use warp::{Buf, Stream};
 use super::Site;
 use super::answer::{Refused, text};
 use super::command::{body, malformed, same_origin};
+use crate::chronicle::{Happening, Kind};
 use crate::lock::{Lock, SESSION, Visitor};
 
 const COOKIE: &str = "syncslate";
@@ -70,6 +72,9 @@ pub(super) async fn enter<B: Buf>(
     if visitor.is_none() {
         let from = from.map(|ip| ip.to_string());
         tracing::warn!(name = form.name, from, "a login to the page failed");
+        // Without the name that was typed: it may be a password in the wrong field.
+        let told = format!("a login to the page from {} failed", from.as_deref().unwrap_or("an unknown address"));
+        site.door.logbook.add(site.clocks.wall(), Happening::new(Level::Warning, Kind::Login, told));
         let page = site.pages.login(next, "This name and password do not belong to an account for the page.")?;
         return Ok(text(StatusCode::UNAUTHORIZED, "text/html; charset=utf-8", page));
     }

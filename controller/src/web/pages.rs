@@ -8,9 +8,10 @@ use syncslate_shared::time::Wall;
 use warp::http::StatusCode;
 
 use super::answer::Refused;
-use super::view::{Cameras, Library, NodePage, Operator, TakePage};
+use super::view::{AboutPage, Cameras, Events, Library, NodePage, Operator, TakePage};
 use crate::freeable::Freeable;
 use crate::lock::Visitor;
+use crate::marks::TakeMarks;
 use crate::snapshot::{NodeView, Snapshot, TakeSummary};
 
 macro_rules! template {
@@ -19,7 +20,7 @@ macro_rules! template {
     };
 }
 
-const TEMPLATES: [(&str, &str); 20] = [
+const TEMPLATES: [(&str, &str); 23] = [
     template!("layout"),
     template!("operator"),
     template!("takes"),
@@ -38,6 +39,9 @@ const TEMPLATES: [(&str, &str); 20] = [
     template!("parts"),
     template!("takelines"),
     template!("notices"),
+    template!("events"),
+    template!("eventlines"),
+    template!("about"),
     template!("panel"),
     template!("controls"),
     template!("blanks"),
@@ -78,6 +82,8 @@ enum Here {
     Takes,
     Node,
     Cameras,
+    Events,
+    About,
     Nowhere,
 }
 
@@ -148,9 +154,27 @@ impl Pages {
         snapshot: &Snapshot,
         take: &TakeSummary,
         freeable: &[Freeable],
+        marks: &[TakeMarks],
     ) -> Result<String, Refused> {
         let head = Head { title: take.take.as_str(), here: Here::Takes, version: snapshot.version, visitor };
-        self.render("take", &head, TakePage::of(take, snapshot, freeable))
+        self.render("take", &head, TakePage::of(take, snapshot, freeable, marks))
+    }
+
+    /// `/events`
+    pub(super) fn events(&self, visitor: &Visitor, snapshot: &Snapshot, events: Events) -> Result<String, Refused> {
+        let head = Head { title: "Events", here: Here::Events, version: snapshot.version, visitor };
+        self.render("events", &head, events)
+    }
+
+    /// `/about`
+    pub(super) fn about(
+        &self,
+        visitor: &Visitor,
+        snapshot: &Snapshot,
+        about: AboutPage<'_>,
+    ) -> Result<String, Refused> {
+        let head = Head { title: "About", here: Here::About, version: snapshot.version, visitor };
+        self.render("about", &head, about)
     }
 
     /// `/login`, and whatever a stranger asks for.

@@ -11,9 +11,16 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, archive, command, custody, live, login, media, metrics, preview, view};
+use super::events::{self, Wanted};
+use super::view::{AboutPage, Events, Health};
+use super::{Site, api, archive, command, custody, live, login, marks, media, metrics, preview, view};
+use crate::about::memory;
 use crate::lock::Visitor;
+use crate::room::free;
 use crate::snapshot::TakeSummary;
+
+/// What the programs are made of, as `.ci/dependencies` writes it.
+const LICENCES: &str = include_str!("../../assets/licences.txt");
 
 /// A request but for its body.
 #[derive(Debug)]
@@ -61,7 +68,7 @@ async fn admit<B: Buf>(
     } else if changes && !visitor.commands {
         Err(Refused::forbidden("this account looks on: it gives no commands"))
     } else if changes {
-        post(site, path, headers, body).await
+        post(site, path, &visitor, headers, body).await
     } else if reads {
         // hyper leaves the body out of the answer to HEAD.
         get(site, (path, query), headers, &visitor).await
@@ -86,7 +93,8 @@ async fn get(
         ["takes", take] => {
             let take = known(&snapshot.takes, take)?;
             let freeable = custody::look(site, vec![take.clone()]).await;
-            html(site.pages.take(visitor, &snapshot, take, &freeable)?)
+            let marks = marks::look(site, &snapshot, take.take.as_str()).await?;
+            html(site.pages.take(visitor, &snapshot, take, &freeable, &marks)?)
         }
         ["nodes", ip] => html(site.pages.node(visitor, &snapshot, preview::known(&snapshot, ip)?)?),
         ["nodes", ip, "preview.jpg"] => preview::send(site, preview::known(&snapshot, ip)?, query, headers),
@@ -97,6 +105,20 @@ async fn get(
         }
         ["cameras"] => html(site.pages.cameras(visitor, &snapshot)?),
         ["cameras", "live"] => Ok(live::view(site, Box::new(view::cameras_live))),
+        ["about"] => {
+            let health = Health { broker: site.figures(), memory: memory(), free: free(&site.door.downloads) };
+            html(site.pages.about(visitor, &snapshot, AboutPage::of(&site.door.about, health, &snapshot, now))?)
+        }
+        ["licences.txt"] => Ok(text(StatusCode::OK, "text/plain; charset=utf-8", LICENCES)),
+        ["events"] => {
+            let wanted = Wanted::read(query)?;
+            let (entries, more) = wanted.shown(site)?;
+            html(site.pages.events(visitor, &snapshot, Events::of(&entries, more, wanted.node()?, &snapshot))?)
+        }
+        ["events.jsonl"] => events::file(site, &Wanted::read(query)?),
+        ["events.csv"] => events::sheet(site, &Wanted::read(query)?),
+        ["api", "events", "log"] => events::log(site, &Wanted::read(query)?),
+        ["api", "events", "lines"] => events::lines(site, &Wanted::read(query)?),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
         ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
@@ -107,6 +129,8 @@ async fn get(
         }
         ["api", word] if is_command(word) => Err(Refused::method("POST")),
         ["api", "nodes", _, "identify"] => Err(Refused::method("POST")),
+        ["api", "takes", take, "marks"] => Ok(marks::listed(&marks::look(site, &snapshot, take).await?)),
+        ["api", "takes", take, "marks.csv"] => Ok(marks::sheet(&marks::look(site, &snapshot, take).await?, take)),
         ["api", rest @ ..] if custody::is_post(rest) => Err(Refused::method("POST")),
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
         ["media", file] => {
@@ -123,6 +147,7 @@ async fn get(
 async fn post<B: Buf>(
     site: &Site,
     path: &str,
+    visitor: &Visitor,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
@@ -130,13 +155,13 @@ async fn post<B: Buf>(
     if let ["api", rest @ ..] = segments.as_slice()
         && custody::is_post(rest)
     {
-        return custody::post(site, rest, headers, body).await;
+        return custody::post(site, rest, visitor, headers, body).await;
     }
     if let ["api", "nodes", ip, "identify"] = segments.as_slice() {
         return preview::identify(site, ip, headers, body).await;
     }
     match path.strip_prefix("/api/") {
-        Some(word) if is_command(word) => command::obey(site, word, headers, body).await,
+        Some(word) if is_command(word) => command::obey(site, word, visitor, headers, body).await,
         Some("state" | "takes" | "events" | "cleanup") => Err(Refused::method("GET")),
         _ => Err(nothing_there()),
     }

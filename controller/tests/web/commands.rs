@@ -46,6 +46,7 @@ async fn every_refusal_has_its_status() {
         (ErrorCode::Retained, 400),
         (ErrorCode::InvalidTakeName, 400),
         (ErrorCode::UnknownTake, 404),
+        (ErrorCode::UnknownMark, 404),
         (ErrorCode::AlreadyRolling, 409),
         (ErrorCode::NotRolling, 409),
         (ErrorCode::TooLate, 409),

@@ -64,23 +64,6 @@ async fn the_state_is_unmistakable() {
 }
 
 #[tokio::test]
-async fn a_proposal_skips_what_is_on_disk_and_needs_a_number() {
-    for (last, on_disk_too, expected) in [
-        ("scene4_t07", "scene4_t08", "scene4_t09"),
-        ("A99", "", "A100"),
-        ("windy", "", "take_001"),
-        ("20251023140210", "", "take_001"),
-    ] {
-        let mut snapshot = rolling(1, last, T0);
-        if !on_disk_too.is_empty() {
-            snapshot.takes = vec![on_disk(on_disk_too, T0, 1)];
-        }
-        let (_, view) = Site::open(snapshot).await.events("/live").await.next().await.unwrap();
-        assert_eq!(view["proposal"], expected, "{last}");
-    }
-}
-
-#[tokio::test]
 async fn trouble_comes_first_and_is_said_in_words() {
     let mut snapshot = rolling(5, "A01", T0);
     snapshot.nodes.push(node(6, NodeState::Offline));

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use syncslate_broker::Gate;
 use syncslate_broker::accounts::Accounts;
+use syncslate_controller::about::About;
 use syncslate_controller::door::{Door, Request};
 use syncslate_controller::lock::Lock;
+use syncslate_controller::logbook::Logbook;
+use syncslate_controller::naming;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Set, Snapshot, TakeSummary};
-use syncslate_shared::camera::{Can, Key};
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
 use syncslate_controller::viewfinder::Viewfinder;
+use syncslate_shared::camera::{Can, Key};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::preview::LeaseMessage;
 use syncslate_shared::protocol::{
@@ -44,7 +47,9 @@ pub(crate) fn empty() -> Snapshot {
         downloads: Vec::new(),
         takes: Vec::new(),
         next_name: TakeName::numbered(1),
+        proposal: TakeName::numbered(1),
         notices: Vec::new(),
+        latest_event: 0,
         version: "0.1.0",
         at: T0,
     }
@@ -67,6 +72,7 @@ pub(crate) fn rolling(count: u8, name: &str, t0: Wall) -> Snapshot {
             (status.segment, status.bytes, status.skew_us) = (Some(1), 41_000_000, Some(3_210));
         }
     }
+    snapshot.proposal = naming::next(Some(&take.id.name), |_| true, TakeName::numbered(1));
     snapshot.take = CurrentTake::of(Some(&take));
     snapshot.marks = Marks { id: Some(take.id), marks: Vec::new() };
     snapshot
@@ -209,6 +215,24 @@ pub(crate) struct Stage {
     pub(crate) viewfinder: Viewfinder,
     /// What is asked of the nodes because somebody looks.
     pub(crate) leases: mpsc::Receiver<LeaseMessage>,
+    /// What happened.
+    pub(crate) logbook: Logbook,
+    /// Where the book of events lies.
+    pub(crate) state: tempfile::TempDir,
+}
+
+/// An installation without accounts.
+fn about(downloads: &std::path::Path) -> About {
+    About {
+        started: T0.offset_us(-60_000_000),
+        file: Some("/etc/syncslate/controller.toml".into()),
+        accounts: vec![("anna".into(), "operator"), ("cam1".into(), "node")],
+        http: ([0, 0, 0, 0], 8080).into(),
+        mqtt: vec![("MQTT", "0.0.0.0:1883".into())],
+        prefix: String::new(),
+        downloads: downloads.to_owned(),
+        state: "/var/lib/syncslate".into(),
+    }
 }
 
 /// A door onto this snapshot.
@@ -217,6 +241,8 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
     let (show, shown) = watch::channel(Arc::new(snapshot));
     let news = broadcast::Sender::new(4);
     let (viewfinder, leases) = Viewfinder::new(Arc::new(SystemClocks));
+    let state = tempfile::tempdir().unwrap();
+    let logbook = Logbook::open(state.path());
     let door = Door {
         requests: send,
         snapshot: shown,
@@ -225,6 +251,8 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
         viewfinder: viewfinder.clone(),
         lock: Lock::new(Gate::new(Accounts::default()), [0; 32]),
         broker: None,
+        about: Arc::new(about(downloads)),
+        logbook: logbook.clone(),
     };
-    (door, Stage { requests, snapshot: show, news, viewfinder, leases })
+    (door, Stage { requests, snapshot: show, news, viewfinder, leases, logbook, state })
 }

@@ -6,9 +6,10 @@ use serde::Serialize;
 use syncslate_shared::files::{Base, Kind};
 
 use super::copies::{Copies, copies};
-use super::{node_name, words};
+use super::{MarkLine, node_name, words};
 use crate::freeable::Freeable;
 use crate::ledger::Custody;
+use crate::marks::TakeMarks;
 use crate::snapshot::{FileEntry, NodeFiles, Snapshot, TakeSummary};
 
 /// The page `/takes`.
@@ -44,6 +45,18 @@ pub(in crate::web) struct TakePage {
     /// The name under which it can be asked for: cameras know it by no other.
     asked: String,
     cameras: Vec<Camera>,
+    /// The marks of each take of this name.
+    sheets: Vec<Sheet>,
+    /// Whether there are any.
+    marked: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Sheet {
+    id: String,
+    /// Which take they are of; empty when the name was used once.
+    of: String,
+    marks: Vec<MarkLine>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -99,7 +112,12 @@ impl TakeLine {
 }
 
 impl TakePage {
-    pub(in crate::web) fn of(take: &TakeSummary, snapshot: &Snapshot, freeable: &[Freeable]) -> Self {
+    pub(in crate::web) fn of(
+        take: &TakeSummary,
+        snapshot: &Snapshot,
+        freeable: &[Freeable],
+        marks: &[TakeMarks],
+    ) -> Self {
         let names: BTreeSet<_> = take.ids.iter().map(|id| id.name.to_string()).collect();
         let other: Vec<_> = names.iter().filter(|name| name.as_str() != take.take.as_str()).cloned().collect();
         let again = take.ids.len() > 1;
@@ -113,8 +131,18 @@ impl TakePage {
             }),
             copies: copies(freeable, snapshot),
             asked: take.ids.first().map_or_else(|| take.take.to_string(), |id| id.name.to_string()),
+            marked: marks.iter().any(|take| !take.marks.is_empty()),
+            sheets: marks.iter().map(|take| sheet(take, again)).collect(),
             cameras: take.nodes.iter().map(|node| camera(take, node, snapshot)).collect(),
         }
+    }
+}
+
+fn sheet(take: &TakeMarks, again: bool) -> Sheet {
+    Sheet {
+        id: take.id.to_string(),
+        of: if again { take.id.stamp.readable() } else { String::new() },
+        marks: take.marks.iter().map(|mark| MarkLine::of(mark, take.t0)).collect(),
     }
 }
 

@@ -4,9 +4,11 @@
 //! The page is rendered from [`Operator`], and the same fields go to the open page as they change, so a script never
 //! has to know what a state means: it puts texts where they belong.
 
+mod about;
 mod cameras;
 mod copies;
 mod downloads;
+mod events;
 mod library;
 mod node;
 mod slate;
@@ -17,10 +19,13 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use syncslate_shared::take::Mark;
 use syncslate_shared::time::Wall;
 
+pub(super) use self::about::{AboutPage, Health};
 pub(super) use self::cameras::Cameras;
 use self::downloads::DownloadLine;
+pub(super) use self::events::{EventLine, Events};
 use self::library::TakeLine;
 pub(super) use self::library::{Library, TakePage};
 pub(super) use self::node::NodePage;
@@ -49,6 +54,8 @@ struct Lists {
     marks_of: String,
     /// Newest first: the one just made is the one looked for.
     marks: Vec<MarkLine>,
+    /// Where they are had as a spreadsheet; empty before the first take.
+    sheet: String,
     downloads: Vec<DownloadLine>,
     takes: Vec<TakeLine>,
     version: &'static str,
@@ -67,6 +74,22 @@ struct MarkLine {
     n: u32,
     time: String,
     note: String,
+    /// What the buttons do, for those who hear them.
+    edit: String,
+    delete: String,
+}
+
+impl MarkLine {
+    fn of(mark: &Mark, t0: Option<Wall>) -> Self {
+        Self {
+            key: mark.n,
+            n: mark.n,
+            time: t0.map_or_else(String::new, |t0| words::take_time(mark.at.since_us(t0), 3)),
+            note: mark.note.clone(),
+            edit: format!("Edit the note of mark {}", mark.n),
+            delete: format!("Delete mark {}", mark.n),
+        }
+    }
 }
 
 impl Operator {
@@ -91,6 +114,7 @@ pub(super) fn live(snapshot: &Snapshot, assets: &str) -> Map<String, Value> {
         fields.insert(format!("node {}", tile.key), Value::Object(object(&tile)));
     }
     fields.insert("assets".into(), assets.into());
+    fields.insert("latest_event".into(), snapshot.latest_event.into());
     fields
 }
 
@@ -126,6 +150,10 @@ impl Lists {
             notices,
             marks_of,
             marks: marks(snapshot),
+            sheet: match snapshot.marks.id.as_ref() {
+                Some(id) => format!("/api/takes/{}/marks.csv", id.name),
+                None => String::new(),
+            },
             downloads: snapshot.downloads.iter().take(RECENT).map(|d| DownloadLine::of(d, snapshot)).collect(),
             takes: snapshot.takes.iter().take(RECENT).map(|take| TakeLine::of(take, snapshot)).collect(),
             version: snapshot.version,
@@ -136,13 +164,7 @@ impl Lists {
 fn marks(snapshot: &Snapshot) -> Vec<MarkLine> {
     // Marks of a take that is not the current one have no T0 here to count from.
     let t0 = snapshot.take.t0.filter(|_| snapshot.marks.id == snapshot.take.id);
-    let line = |mark: &syncslate_shared::take::Mark| MarkLine {
-        key: mark.n,
-        n: mark.n,
-        time: t0.map_or_else(String::new, |t0| words::take_time(mark.at.since_us(t0), 3)),
-        note: mark.note.clone(),
-    };
-    snapshot.marks.marks.iter().rev().map(line).collect()
+    snapshot.marks.marks.iter().rev().map(|mark| MarkLine::of(mark, t0)).collect()
 }
 
 /// What people call a node; its address when it never said its name.

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use syncslate_shared::protocol::{CurrentTake, NodeState, TakeState};
-use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Wall;
 
 use super::words;
@@ -53,7 +52,7 @@ impl Slate {
             caption,
             t0_us: snapshot.take.t0.filter(|_| rolling).map(Wall::micros),
             length: words::take_time(length_us(&snapshot.take), 1),
-            proposal: proposal(snapshot),
+            proposal: snapshot.proposal.to_string(),
         }
     }
 }
@@ -108,25 +107,4 @@ fn idle_detail(nodes: &[NodeView]) -> (&'static str, String) {
     }
     let parts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     (if of(NodeState::Fault) > 0 { "warn" } else { "quiet" }, parts.join(" · "))
-}
-
-/// The next name after the last take's: the number at its end goes up, so `scene4_take07` is followed by
-/// `scene4_take08`; a name without a number is followed by the controller's own proposal.
-pub(super) fn proposal(snapshot: &Snapshot) -> String {
-    let last = snapshot.take.take.as_ref().and_then(counted);
-    let next = last.and_then(|(stem, width, number)| {
-        (number + 1..=number + 10_000)
-            .filter_map(|n| TakeName::new(&format!("{stem}{n:0width$}")).ok())
-            .find(|name| snapshot.takes.iter().all(|take| take.take != *name))
-    });
-    next.unwrap_or_else(|| snapshot.next_name.clone()).to_string()
-}
-
-/// A name's stem, the width of the number at its end, and that number.
-fn counted(name: &TakeName) -> Option<(&str, usize, u64)> {
-    let name = name.as_str();
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let digits = &name[stem.len()..];
-    // More digits than that are a date or a serial number rather than a count.
-    (1..=6).contains(&digits.len()).then(|| Some((stem, digits.len(), digits.parse().ok()?)))?
 }

@@ -135,7 +135,7 @@ fn together(nodes: &[Node], pairs: &[Pair], grid: Grid) -> Fleet {
         frames: nodes.iter().map(|node| node.frames).sum(),
         missing: nodes.iter().map(|node| node.missing).sum(),
         grid_us: grid.period,
-        skew_us: skews().max().zip(skews().min()).map(|(max, min)| max - min),
+        skew_us: skews().max().zip(skews().min()).map(|(max, min)| max.saturating_sub(min)),
         nearest: worst(pairs, |pair| pair.nearest),
         by_number: worst(pairs, |pair| pair.by_number),
         off_by_one: first_off.map(|(pair, off)| FirstOff { a: pair.a, b: pair.b, frame: off.frame, at_us: off.at_us }),

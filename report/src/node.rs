@@ -24,6 +24,9 @@ const SENSOR_US: u64 = 100;
 /// What arrival is true to: the latency was 20 ms in the median, and varied as much.
 const ARRIVAL_US: u64 = 50_000;
 
+/// A count above this is damage: 30 frames a second take a thousand years for it.
+const BEYOND: u64 = 1 << 40;
+
 /// The grid that phases are told against.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
@@ -141,9 +144,9 @@ fn by_manifest(manifest: &Manifest, grid: Grid) -> Node {
         fps: camera.map(|camera| camera.fps).filter(|fps| fps.is_finite()),
         stamps: manifest.stamps,
         stamp_error_us: manifest.stamps.map(|stamps| stamp_error(stamps, asked)),
-        frames: manifest.frames,
-        before: manifest.lead_in_frames,
-        skew_us: manifest.skew_us.map(|skew| skew + manifest.t0.since_us(grid.t0)),
+        frames: manifest.frames.min(BEYOND),
+        before: manifest.lead_in_frames.min(BEYOND),
+        skew_us: manifest.skew_us.map(|skew| skew.saturating_add(manifest.t0.since_us(grid.t0))),
         clock: clock(manifest),
         problem: None,
         ..unknown(manifest.ip, String::new())
@@ -206,9 +209,10 @@ fn holes_by_manifest(node: &mut Node, manifest: &Manifest, grid: Grid) {
         push(&mut node.gaps, hole);
     }
     for drop in &manifest.drops {
-        node.dropped += drop.frames;
+        let frames = drop.frames.min(BEYOND);
+        node.dropped += frames;
         let at_us = drop.from.since_us(grid.t0);
-        push(&mut node.drops, Dropped { after_frame: None, at_us, frames: drop.frames, by: Some(drop.by) });
+        push(&mut node.drops, Dropped { after_frame: None, at_us, frames, by: Some(drop.by) });
     }
     node.missing += node.dropped;
 }

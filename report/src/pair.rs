@@ -57,7 +57,7 @@ pub fn pair(a: &Track<'_>, b: &Track<'_>, t0: i64) -> Pair {
     let same_rate = (a.period / b.period - 1.0).abs() <= SAME_RATE;
     let (nearest, paired, unpaired) = nearest(&a.sorted, &b.sorted, period, t0);
     let numbers = if same_rate { by_number(a, b, period, t0) } else { ByNumber::default() };
-    let clock_us = a.clock_us.zip(b.clock_us).map(|(a, b)| a + b);
+    let clock_us = a.clock_us.zip(b.clock_us).map(|(a, b)| a.saturating_add(b));
     let stamps_us = a.stamp_error_us.zip(b.stamp_error_us).map(|(a, b)| a + b);
     let drift = a.true_period.zip(b.true_period).filter(|_| same_rate);
     Pair {
@@ -71,7 +71,7 @@ pub fn pair(a: &Track<'_>, b: &Track<'_>, t0: i64) -> Pair {
         off_at_end: numbers.off_at_end,
         drift_ppm: drift.map(|(a, b)| (b / a - 1.0) * 1e6),
         clock_us,
-        uncertainty_us: clock_us.zip(stamps_us).map(|(clock, stamps)| clock + stamps),
+        uncertainty_us: clock_us.zip(stamps_us).map(|(clock, stamps)| clock.saturating_add(stamps)),
     }
 }
 

@@ -106,6 +106,8 @@ proptest! {
         skew in prop::option::of(any::<i64>()),
         t1 in prop::option::of(any::<i64>()),
         finished in any::<bool>(),
+        here in any::<bool>(),
+        counts in (any::<u64>(), any::<u64>(), any::<i64>()),
     ) {
         let camera = camera(1, 5_000.0, 0.0);
         let mut text = String::from("frame,segment,offset,bytes,key,time_us\n");
@@ -128,7 +130,10 @@ proptest! {
         manifest.camera.as_mut().unwrap().fps = fps;
         (manifest.skew_us, manifest.finished) = (skew, finished);
         manifest.t1 = t1.map(Wall::from_micros);
+        (manifest.frames, manifest.lead_in_frames) = (counts.0, counts.1);
+        manifest.clock_at_roll.as_mut().unwrap().error_us = Some(counts.2);
         let name = manifest.name.clone();
+        input.table = input.table.filter(|_| here);
         let mut other = camera_2();
         other.manifest.as_mut().unwrap().name = format!("{name}</title><script>");
         let report = syncslate_report::report("A01", &id(), vec![input, other], Vec::new(), &Default::default()).unwrap();

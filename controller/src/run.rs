@@ -38,11 +38,12 @@ use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::logbook::Logbook;
 use crate::marks;
+use crate::reports;
 use crate::room::Room;
 use crate::rsync::Rsync;
 use crate::secret;
 use crate::settings::{BrokerChoice, Settings};
-use crate::snapshot::{News, Snapshot};
+use crate::snapshot::{News, Snapshot, TakeSummary};
 use crate::store::Store;
 use crate::trash;
 use crate::viewfinder::Viewfinder;
@@ -107,7 +108,10 @@ impl Controller {
         let (viewfinder, leases) = Viewfinder::new(Arc::clone(&inbox.clocks));
         let way = Way { broker: mqtt.clone(), access, viewfinder: viewfinder.clone() };
         let link = open_link(&settings, way, &inbox, &mut tasks);
-        watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
+        let lists = watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
+        if settings.report.automatic {
+            tasks.spawn(reports::keep(settings.downloads.clone(), settings.report.limits, lists));
+        }
         tasks.spawn(empty_trash(settings.downloads.clone(), inbox.clone()));
         let desk_settings = DeskSettings {
             segment_s: settings.segment_s,
@@ -280,17 +284,21 @@ fn open_link(settings: &Settings, way: Way, inbox: &Inbox, tasks: &mut JoinSet<(
     link
 }
 
-fn watch_shelf(folder: PathBuf, inbox: &Inbox, tasks: &mut JoinSet<()>) {
+/// Gives the lists also to whom else wants them.
+fn watch_shelf(folder: PathBuf, inbox: &Inbox, tasks: &mut JoinSet<()>) -> watch::Receiver<Vec<TakeSummary>> {
     let inbox = inbox.clone();
     let (told, mut lists) = mpsc::unbounded_channel();
     tasks.spawn(crate::shelf::watch(folder, move |list| {
         let _ = told.send(list);
     }));
+    let (show, shown) = watch::channel(Vec::new());
     tasks.spawn(async move {
         while let Some(list) = lists.recv().await {
+            show.send_replace(list.clone());
             inbox.put(Event::Library(list)).await;
         }
     });
+    shown
 }
 
 /// Deletes for good what has lain in the trash long enough, for ever.

@@ -78,7 +78,7 @@ fn each_wrong_setting_is_refused_with_its_message() {
             &[],
             "[broker]",
             &format!(
-                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `state`, `home_assistant`{hint}"
+                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `report`, `state`, `home_assistant`{hint}"
             ),
         ),
         (
@@ -100,6 +100,7 @@ fn each_wrong_setting_is_refused_with_its_message() {
             "[download]\nremote_rsync = 'nice'",
             "`download.remote_rsync` is `nice`: it is a command that ends in rsync, such as nice -n 19 rsync",
         ),
+        (&[], "[report]\namber_drift_ppm = -1", "`report.amber_drift_ppm` is -1: it is 0 to 10000"),
         (&[], "[download]\nsilence_s = 1", "`download.silence_s` is 1: it is 3 to 3600 s"),
         (&[], "[download]\nssh = ['-i', '']", "`download.ssh` holds ``, which is no argument"),
         (

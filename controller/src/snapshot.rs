@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
+use syncslate_report::Verdict;
 use syncslate_shared::camera::Settings;
 use syncslate_shared::protocol::{CurrentTake, Download, Finding, Marks, NodeState, NodeStatus};
 use syncslate_shared::take::{TakeId, TakeName};
@@ -77,6 +78,21 @@ pub struct TakeSummary {
     pub date: String,
     /// Take length in milliseconds, from the newest one's manifests; `None` when they do not tell.
     pub length_ms: Option<u64>,
+    /// What their sync reports say, newest first; of a take without one nothing.
+    pub sync: Vec<SyncSummary>,
+}
+
+/// A take's sync report in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SyncSummary {
+    /// The take.
+    pub id: TakeId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Whether all files are here and final.
+    pub complete: bool,
+    /// The verdict in a sentence.
+    pub summary: String,
 }
 
 /// One node's files of a take.

@@ -40,6 +40,7 @@ fn blank() -> Manifest {
         stamps: None,
         clock_at_roll: None,
         clock_at_cut: None,
+        clock_readings: Vec::new(),
         skew_us: None,
         lead_in_frames: 0,
         frames: 0,

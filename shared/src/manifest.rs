@@ -87,6 +87,16 @@ pub struct Pause {
     pub detail: String,
 }
 
+/// A reading of the node's clock while the take rolls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimedReading {
+    /// The exposure of the frame at which it was noted; the clock was read up to some seconds before.
+    pub at: Wall,
+    /// The clock.
+    #[serde(flatten)]
+    pub clock: ClockReading,
+}
+
 /// A mark and where it lies on this camera.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedMark {
@@ -130,6 +140,9 @@ pub struct Manifest {
     pub clock_at_roll: Option<ClockReading>,
     /// The clock when it was cut.
     pub clock_at_cut: Option<ClockReading>,
+    /// The clock about once a minute in between.
+    #[serde(default)]
+    pub clock_readings: Vec<TimedReading>,
     /// First kept frame minus T0 in microseconds.
     pub skew_us: Option<i64>,
     /// Frames kept before T0, because this camera's pictures can only be played from an earlier IDR.

@@ -23,6 +23,7 @@ mod pages;
 mod preview;
 mod range;
 mod routes;
+mod sync;
 mod tar;
 mod view;
 mod zip;

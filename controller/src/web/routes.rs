@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use syncslate_report::names::Form;
 use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Clocks as _;
 use warp::filters::path::FullPath;
@@ -13,7 +14,7 @@ use warp::{Buf, Reply as _, Stream};
 use super::answer::{Refused, json, secured, set, text};
 use super::events::{self, Wanted};
 use super::view::{AboutPage, Events, Health};
-use super::{Site, api, archive, command, custody, live, login, marks, media, metrics, preview, view};
+use super::{Site, api, archive, command, custody, live, login, marks, media, metrics, preview, sync, view};
 use crate::about::memory;
 use crate::lock::Visitor;
 use crate::room::free;
@@ -95,6 +96,12 @@ async fn get(
             let freeable = custody::look(site, vec![take.clone()]).await;
             let marks = marks::look(site, &snapshot, take.take.as_str()).await?;
             html(site.pages.take(visitor, &snapshot, take, &freeable, &marks)?)
+        }
+        ["takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
+            sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Html).await
+        }
+        ["api", "takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
+            sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Json).await
         }
         ["nodes", ip] => html(site.pages.node(visitor, &snapshot, preview::known(&snapshot, ip)?)?),
         ["nodes", ip, "preview.jpg"] => preview::send(site, preview::known(&snapshot, ip)?, query, headers),

@@ -254,10 +254,18 @@ impl Worker {
                 done
             }
             StoreCommand::Park => self.take.take().map_or(Ok(()), |mut take| take.park()),
-            other => match &mut self.take {
-                Some(take) => take.execute(other),
-                None => Ok(()),
-            },
+            other => {
+                let Some(take) = &mut self.take else { return Ok(()) };
+                let key = match &other {
+                    StoreCommand::Keep(unit) if unit.key => Some(unit.time),
+                    _ => None,
+                };
+                take.execute(other)?;
+                if let Some(at) = key {
+                    take.clock(at, lock(&self.identity).clock.as_ref());
+                }
+                Ok(())
+            }
         }
     }
 

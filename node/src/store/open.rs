@@ -15,7 +15,7 @@ use syncslate_shared::protocol::{ClockReading, Take};
 use syncslate_shared::take::{Mark, TakeId};
 use syncslate_shared::time::Wall;
 
-use super::papers::{add_drop, blank, write_manifest, write_markers};
+use super::papers::{add_drop, blank, note_clock, write_manifest, write_markers};
 use super::place::Index;
 use super::segment::Segment;
 use super::sync::Syncer;
@@ -198,6 +198,13 @@ impl OpenTake {
             self.save()?;
         }
         Ok(())
+    }
+
+    /// Notes how the node's clock is at a kept picture, about once a minute.
+    pub(super) fn clock(&mut self, at: Wall, clock: Option<&ClockReading>) {
+        if self.segment.is_some() && note_clock(&mut self.manifest, at, clock) {
+            self.unsaved = true;
+        }
     }
 
     /// After a failed write: the segment ends with the last whole picture; what comes is passed over until the next one begins.

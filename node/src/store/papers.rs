@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use syncslate_shared::files::{Base, Kind};
-use syncslate_shared::manifest::{Drop, Manifest};
+use syncslate_shared::manifest::{Drop, Manifest, TimedReading};
 use syncslate_shared::markers;
-use syncslate_shared::protocol::Take;
+use syncslate_shared::protocol::{ClockReading, Take};
+use syncslate_shared::time::Wall;
 
 use super::Identity;
 
@@ -28,6 +29,7 @@ pub(super) fn blank(take: &Take, identity: &Identity) -> Manifest {
         stamps: None,
         clock_at_roll: identity.clock.clone(),
         clock_at_cut: None,
+        clock_readings: Vec::new(),
         skew_us: None,
         lead_in_frames: 0,
         frames: 0,
@@ -51,6 +53,31 @@ pub(super) fn add_drop(drops: &mut Vec<Drop>, drop: Drop) {
         }
         _ => drops.push(drop),
     }
+}
+
+/// A reading a minute, of longer takes every second, fourth, … minute: so many at most.
+const READINGS: i64 = 720;
+const MINUTE_US: i64 = 60_000_000;
+
+/// Notes how the clock is when a frame was exposed `at`, if that was not noted in this minute.
+pub(super) fn note_clock(manifest: &mut Manifest, at: Wall, clock: Option<&ClockReading>) -> bool {
+    let Some(clock) = clock else { return false };
+    let t0 = manifest.t0;
+    let minute = |at: Wall| at.since_us(t0).div_euclid(MINUTE_US);
+    let mut step = 1;
+    while minute(at) / step >= READINGS {
+        step *= 2;
+    }
+    let readings = &mut manifest.clock_readings;
+    let last = readings.last().map_or(0, |reading| minute(reading.at));
+    if minute(at) / step <= last / step {
+        return false;
+    }
+    if readings.len() as i64 >= READINGS {
+        readings.retain(|reading| minute(reading.at) % step == 0);
+    }
+    readings.push(TimedReading { at, clock: clock.clone() });
+    true
 }
 
 /// Reads a take's manifest; `None` when there is none.
@@ -89,4 +116,40 @@ pub(super) fn replace(videos: &Path, name: &str, bytes: &[u8]) -> Result<(), Str
         File::open(videos)?.sync_all()
     };
     run().map_err(|e: std::io::Error| format!("cannot write {}: {e}", videos.join(name).display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn rolling() -> Manifest {
+        let t0 = Wall::from_micros(1_761_220_930_500_000);
+        let id = syncslate_shared::take::TakeId::try_from("A01_20251023_140210".to_owned()).unwrap();
+        let take = Take { id, t0, t1: None, segment_s: 60, nodes: Vec::new() };
+        let ip = Ipv4Addr::new(192, 168, 1, 101);
+        blank(&take, &Identity { ip, name: "left".into(), camera: None, facts: None, clock: None })
+    }
+
+    #[test]
+    fn the_clock_is_noted_once_a_minute_and_never_without_end() {
+        let reading =
+            ClockReading { source: Some("chrony".into()), synced: true, offset_us: Some(7), error_us: Some(83) };
+        let mut manifest = rolling();
+        let t0 = manifest.t0;
+        note_clock(&mut manifest, t0.offset_us(59_900_000), Some(&reading));
+        assert!(manifest.clock_readings.is_empty(), "the first minute has the reading at the roll");
+        let mut most = 0;
+        // Four days, looked at twice a second.
+        for k in 0..4 * 86_400 * 2 {
+            note_clock(&mut manifest, t0.offset_us(k * 500_000), Some(&reading));
+            most = most.max(manifest.clock_readings.len());
+        }
+        let minutes = manifest.clock_readings.iter().map(|reading| reading.at.since_us(t0) / MINUTE_US);
+        assert!(minutes.eq((1..720).map(|k| k * 8)) && most <= 720, "{most}");
+        assert!(!note_clock(&mut manifest, t0.offset_us(i64::MAX), None), "what is not known is not noted");
+        let json = serde_json::to_string(&manifest.clock_readings[0]).unwrap();
+        assert!(json.contains(r#""source":"chrony""#) && json.contains(r#""error_us":83"#), "{json}");
+    }
 }

@@ -1,0 +1,132 @@
+//! A take's folder: reads what the report is made of, writes the report beside it. The one part that touches the disk.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use syncslate_shared::files::{Base, Kind};
+use syncslate_shared::manifest::Manifest;
+use syncslate_shared::protocol;
+use syncslate_shared::take::TakeId;
+
+use crate::fleet::{NodeInput, report};
+use crate::limits::Limits;
+use crate::model::{Report, Source, VERSION};
+use crate::names::{self, Form};
+use crate::page;
+use crate::table::Table;
+
+/// No manifest of ours is longer.
+const LONGEST_MANIFEST: u64 = 64 << 20;
+
+/// The manifests and frame tables of the take in `folder` (`<ip>/<base>_take.json` and so on), by name.
+pub fn sources(folder: &Path, id: &TakeId) -> Vec<Source> {
+    let mut found = Vec::new();
+    for ip in nodes(folder, id).into_keys() {
+        for kind in [Kind::Manifest, Kind::Frames] {
+            let file = format!("{ip}/{}", Base { id: id.clone(), ip }.file(kind));
+            let Some(meta) = fs::metadata(folder.join(&file)).ok().filter(fs::Metadata::is_file) else { continue };
+            let modified = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            let modified_ms = u64::try_from(modified.as_millis()).unwrap_or(u64::MAX);
+            found.push(Source { file, bytes: meta.len(), modified_ms });
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The nodes that have any file of the take here.
+fn nodes(folder: &Path, id: &TakeId) -> BTreeMap<Ipv4Addr, ()> {
+    let mut nodes = BTreeMap::new();
+    for node in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Some(ip) = node.file_name().to_str().and_then(|ip| ip.parse::<Ipv4Addr>().ok()) else { continue };
+        let files = fs::read_dir(node.path()).into_iter().flatten().flatten();
+        let ours = |file: fs::DirEntry| {
+            let base = file.file_name().to_str().and_then(Base::parse);
+            base.is_some_and(|(base, _)| base.ip == ip && base.id == *id)
+        };
+        if files.into_iter().any(ours) {
+            nodes.insert(ip, ());
+        }
+    }
+    nodes
+}
+
+/// Reads the take's files and makes its report.
+///
+/// # Errors
+/// There is no manifest that can be read.
+pub fn make(folder: &Path, id: &TakeId, limits: &Limits) -> Result<Report, String> {
+    // Looked at before they are read: what changes meanwhile makes the report out of date, not wrong for ever.
+    let sources = sources(folder, id);
+    let inputs = nodes(folder, id).into_keys().map(|ip| read_node(folder, id, ip)).collect::<Vec<_>>();
+    if inputs.is_empty() {
+        return Err(format!("there is no file of the take {id} in {}", folder.display()));
+    }
+    let name = folder.file_name().map_or_else(|| id.name.to_string(), |name| name.to_string_lossy().into_owned());
+    report(&name, id, inputs, sources, limits)
+}
+
+fn read_node(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> NodeInput {
+    let base = Base { id: id.clone(), ip };
+    let path = |kind| folder.join(ip.to_string()).join(base.file(kind));
+    let (manifest, table) = (path(Kind::Manifest), path(Kind::Frames));
+    NodeInput {
+        ip,
+        manifest: read_manifest(&manifest),
+        table: match File::open(&table).and_then(Table::read) {
+            Ok(table) => Some(Ok(table)),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => Some(Err(format!("cannot read {}: {e}", table.display()))),
+        },
+    }
+}
+
+fn read_manifest(path: &Path) -> Result<Manifest, String> {
+    let mut json = Vec::new();
+    let file = File::open(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => "its manifest is not here".to_owned(),
+        _ => format!("cannot read {}: {e}", path.display()),
+    })?;
+    file.take(LONGEST_MANIFEST).read_to_end(&mut json).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    protocol::read(&json).map_err(|e| format!("the manifest {} is damaged: {e}", path.display()))
+}
+
+/// Reads the report of the take that lies in `folder`; `None` when there is none, or of another version.
+pub fn read(folder: &Path, id: &TakeId) -> Option<Report> {
+    let json = fs::read(folder.join(names::file(id, Form::Json))).ok()?;
+    serde_json::from_slice::<Report>(&json).ok().filter(|report| report.v == VERSION)
+}
+
+/// Whether the take's report is made of the files that are here now.
+pub fn is_fresh(folder: &Path, id: &TakeId) -> bool {
+    read(folder, id).is_some_and(|report| report.sources == sources(folder, id))
+}
+
+/// Writes both forms of a report, each whole or not at all. The JSON comes last: who sees it finds the page, too.
+///
+/// # Errors
+/// They cannot be written.
+pub fn write(folder: &Path, report: &Report) -> Result<(), String> {
+    replace(folder, &names::file(&report.id, Form::Html), page::page(report).as_bytes())?;
+    let mut json = serde_json::to_vec(report).map_err(|e| format!("the report of {} is no JSON: {e}", report.id))?;
+    json.push(b'\n');
+    replace(folder, &names::file(&report.id, Form::Json), &json)
+}
+
+fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), String> {
+    let run = || {
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        // Of a report that the power took a new one is made, but half a file must never bear its name.
+        file.as_file().sync_data()?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.persist(folder.join(name)).map_err(|e| e.error)?;
+        Ok(())
+    };
+    run().map_err(|e: std::io::Error| format!("cannot write {}: {e}", folder.join(name).display()))
+}

@@ -2,15 +2,21 @@
 # make test: all tests      make lint: format, clippy, documentation
 # make bench: what it costs      make fuzz: every parser, a minute each
 # make screenshots: every page on a desk and in a hand, light and dark
+# make packages: Debian packages of both programs, into target/packages
+# make fleet: are units and playbooks sound      make rig: a set of real hosts on this machine, provisioned and proven
 # make soak: three nodes, an hour, a fault a minute, every frame accounted for
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
 TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs unzip=unzip rrsync=rsync
 CLIENTS = $(CURDIR)/.cache/clients
+ANSIBLE = $(CURDIR)/.cache/ansible
+FLEET_TOOLS = python3=python3 pip=python3-pip systemd-analyze=systemd shellcheck=shellcheck
+RIG_TOOLS = $(FLEET_TOOLS) mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nft=nftables ssh=openssh-client mosquitto_pub=mosquitto-clients
+ARCHES ?= amd64 arm64
 FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test lint bench soak fuzz screenshots
+.PHONY: demo test lint bench soak fuzz screenshots packages fleet rig
 
 demo:
 	@.ci/install $(DEMO_TOOLS)
@@ -50,3 +56,31 @@ screenshots:
 fuzz:
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+packages:
+	@.ci/install dpkg-deb=dpkg $(if $(filter arm64,$(ARCHES)),aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu) \
+	    $(if $(filter armhf,$(ARCHES)),arm-linux-gnueabihf-gcc=gcc-arm-linux-gnueabihf) lintian=lintian
+	rm -rf target/packages
+	packaging/build target/packages $(ARCHES)
+	lintian --allow-root --fail-on error target/packages/*.deb
+
+fleet:
+	@.ci/install $(FLEET_TOOLS)
+	@.ci/ansible $(ANSIBLE)
+	shellcheck packaging/build packaging/test packaging/*/scripts/* systemd/check e2e/rig/root e2e/rig/hosts .ci/ansible
+	systemd/check
+	cd ansible && for playbook in site update shutdown check; do PYTHONPATH=$(ANSIBLE) $(ANSIBLE)/bin/ansible-playbook \
+	    --inventory inventory.example.yml --syntax-check $$playbook.yml >/dev/null || exit 1; done
+	cd ansible && PYTHONPATH=$(ANSIBLE) PATH=$(ANSIBLE)/bin:$$PATH ansible-lint --nocolor
+
+# Packages of two versions from the development programs, their life from installation to purge, then the whole set.
+rig:
+	@.ci/install $(RIG_TOOLS)
+	@.ci/ansible $(ANSIBLE)
+	cargo build --locked -p syncslate-controller -p syncslate-node
+	rm -rf .cache/rig/old .cache/rig/new
+	packaging/build .cache/rig/old --debug --version 0.0.1-1 $$(dpkg --print-architecture)
+	packaging/build .cache/rig/new --debug $$(dpkg --print-architecture)
+	e2e/rig/root .cache/rig/root
+	packaging/test .cache/rig/root .cache/rig/old .cache/rig/new
+	PYTHONPATH=$(ANSIBLE) PATH=$(ANSIBLE)/bin:$$PATH e2e/rig/prove .cache/rig/hosts .cache/rig/old .cache/rig/new

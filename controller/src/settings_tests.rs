@@ -163,6 +163,18 @@ fn the_shipped_example_is_the_defaults() {
 }
 
 #[test]
+fn the_package_brings_footage_where_its_unit_may_write() {
+    let file = include_str!("../../packaging/controller/controller.toml");
+    let unit = include_str!("../../systemd/syncslate-controller.service");
+    let settings = load(&[], file).unwrap();
+    assert!(
+        settings.downloads.ends_with("var/lib/syncslate/video_downloads") && unit.contains("syncslate/video_downloads")
+    );
+    assert_eq!(settings.rsync.source.to_string(), "syncslate-node@{ip}:/");
+    assert_eq!(settings.open_doors(), [""; 0]);
+}
+
+#[test]
 fn the_shipped_example_shows_every_key() {
     for section in keys("").into_iter().chain(["mqtt.tls".into(), "accounts.cam1".into()]) {
         if section == "accounts" {

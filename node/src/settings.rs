@@ -316,6 +316,13 @@ mod tests {
     }
 
     #[test]
+    fn the_package_keeps_footage_where_its_unit_may_write() {
+        let unit = include_str!("../../systemd/syncslate-node.service");
+        let settings = settings(&[], include_str!("../../packaging/node/node.toml")).unwrap();
+        assert!(unit.contains(&format!("\nReadWritePaths={}\n", settings.videos.display())));
+    }
+
+    #[test]
     fn the_shipped_example_shows_every_key() {
         let (top, sections) = EXAMPLE.split_once("\n[").unwrap();
         let sections = sections.split("\n[").map(|text| text.split_once(']').unwrap());

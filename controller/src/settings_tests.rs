@@ -171,7 +171,8 @@ fn the_package_brings_footage_where_its_unit_may_write() {
         settings.downloads.ends_with("var/lib/syncslate/video_downloads") && unit.contains("syncslate/video_downloads")
     );
     assert_eq!(settings.rsync.source.to_string(), "syncslate-node@{ip}:/");
-    assert_eq!(settings.open_doors(), [""; 0]);
+    assert!(settings.state.ends_with("syncslate/controller") && unit.contains("StateDirectory=syncslate/controller "));
+    assert!(settings.open_doors().is_empty());
 }
 
 #[test]

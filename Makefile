@@ -16,7 +16,7 @@ ARCHES ?= amd64 arm64
 FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test lint bench soak fuzz screenshots packages fleet rig
+.PHONY: demo test lint bench soak fuzz screenshots packages packages-run fleet rig
 
 demo:
 	@.ci/install $(DEMO_TOOLS)
@@ -58,16 +58,24 @@ fuzz:
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 packages:
-	@.ci/install dpkg-deb=dpkg $(if $(filter arm64,$(ARCHES)),aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu) \
-	    $(if $(filter armhf,$(ARCHES)),arm-linux-gnueabihf-gcc=gcc-arm-linux-gnueabihf) lintian=lintian
+	@.ci/install dpkg-deb=dpkg lintian=lintian \
+	    $(if $(filter arm64,$(ARCHES)),"aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu libc6-dev-arm64-cross") \
+	    $(if $(filter armhf,$(ARCHES)),"arm-linux-gnueabihf-gcc=gcc-arm-linux-gnueabihf libc6-dev-armhf-cross")
 	rm -rf target/packages
 	packaging/build target/packages $(ARCHES)
 	lintian --allow-root --fail-on error target/packages/*.deb
 
+# The packages of other processors than this one's, run by qemu.
+packages-run: packages
+	@.ci/install ffmpeg=ffmpeg mosquitto_pub=mosquitto-clients qemu-aarch64-static=qemu-user-static
+	cargo build --locked -p syncslate-controller
+	for arch in $(filter arm64 armhf,$(ARCHES)); do \
+	    packaging/test-foreign target/packages/syncslate-node_*_$$arch.deb $$arch target/debug/syncslate-controller || exit 1; done
+
 fleet:
 	@.ci/install $(FLEET_TOOLS)
 	@.ci/ansible $(ANSIBLE)
-	shellcheck packaging/build packaging/test packaging/*/scripts/* systemd/check e2e/rig/root e2e/rig/hosts .ci/ansible
+	shellcheck packaging/build packaging/test packaging/test-foreign packaging/*/scripts/* systemd/check e2e/rig/root e2e/rig/hosts .ci/ansible
 	systemd/check
 	cd ansible && for playbook in site update shutdown check; do PYTHONPATH=$(ANSIBLE) $(ANSIBLE)/bin/ansible-playbook \
 	    --inventory inventory.example.yml --syntax-check $$playbook.yml >/dev/null || exit 1; done

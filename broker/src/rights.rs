@@ -46,7 +46,9 @@ pub fn allows(role: &Role, prefix: &str, wish: Wish, what: &str) -> bool {
         // All may see everything but what the broker keeps for itself; a node has no need of other nodes' pictures.
         (Role::Node { ip }, Wish::Subscribe) => {
             let own = ["order", "camera"].map(|topic| format!("{topic}/{ip}"));
-            ["take/#", "cmd/#", "status/#", "download/#", "controller", &own[0], &own[1]].iter().any(|all| covers(all, what))
+            ["take/#", "cmd/#", "status/#", "download/#", "controller", &own[0], &own[1]]
+                .iter()
+                .any(|all| covers(all, what))
         }
         (Role::Operator | Role::Viewer, Wish::Subscribe) => !what.starts_with('$'),
     }
@@ -130,7 +132,15 @@ mod tests {
     fn only_the_controller_speaks_where_only_it_may() {
         let node = Role::Node { ip: [1, 2, 3, 4].into() };
         for role in [node, Role::Operator, Role::Viewer] {
-            for what in ["take/current", "order/1.2.3.4", "camera/1.2.3.4", "take/marks", "download/x", "controller", "cmd/result"] {
+            for what in [
+                "take/current",
+                "order/1.2.3.4",
+                "camera/1.2.3.4",
+                "take/marks",
+                "download/x",
+                "controller",
+                "cmd/result",
+            ] {
                 assert!(!allows(&role, "", Wish::Publish, what), "{role:?} {what}");
             }
         }

@@ -160,7 +160,9 @@ impl Cameras {
         for node in targets {
             let told = node.status.is_none() || can(node).is_some();
             if !told {
-                outcome.warnings.push(format!("{} does not say what it has to set: nothing was locked there", name(node)));
+                outcome
+                    .warnings
+                    .push(format!("{} does not say what it has to set: nothing was locked there", name(node)));
                 continue;
             }
             let (mut has, lacks) = split(node, &Changes::from(actual.clone()));
@@ -193,7 +195,7 @@ impl Cameras {
     pub fn look(&self, nodes: &mut [NodeView]) {
         for node in nodes {
             let (Some(status), Some(wishes)) = (&node.status, self.kept.wishes.get(&node.ip)) else { continue };
-            let found = differs(status, wishes).filter(|_| node.state != NodeState::Offline);
+            let found = differs(status, wishes).filter(|_| matches!(node.state, NodeState::Armed | NodeState::Rolling));
             if let Some(finding) = found {
                 node.findings.push(finding);
                 node.findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -216,7 +218,8 @@ fn differs(status: &NodeStatus, wishes: &CameraWishes) -> Option<Finding> {
     };
     let Some(holds) = &camera.wished else {
         let message = "it does not take the camera settings that are wished of it".into();
-        let remedy = "bring its program to the controller's version; on another broker let it read `camera/` and its address";
+        let remedy =
+            "bring its program to the controller's version; on another broker let it read `camera/` and its address";
         return Some(finding("settings_not_heard", message, remedy));
     };
     let missed = holds.missed(camera.actual.as_ref()?);
@@ -232,7 +235,11 @@ fn differs(status: &NodeStatus, wishes: &CameraWishes) -> Option<Finding> {
 fn whom<'a>(named: Option<&[Ipv4Addr]>, nodes: &'a [NodeView]) -> Result<Vec<&'a NodeView>, Refusal> {
     let no = |message: String| Refusal::new(ErrorCode::NoNodes, message);
     let Some(named) = named else {
-        return if nodes.is_empty() { Err(no("no camera has been heard of yet".into())) } else { Ok(nodes.iter().collect()) };
+        return if nodes.is_empty() {
+            Err(no("no camera has been heard of yet".into()))
+        } else {
+            Ok(nodes.iter().collect())
+        };
     };
     if named.is_empty() {
         return Err(no("field `nodes`: it names none".into()));

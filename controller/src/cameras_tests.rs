@@ -79,7 +79,10 @@ fn values_are_kept_said_and_added_to() {
     let one = json!({"nodes": [ip(2)], "settings": {"gain": null, "fps": 25, "awb": "daylight"}}).to_string();
     let effects = rig.message("cmd/camera", one, false);
     assert_eq!(said(&effects), [(ip(2), json!({"width": 1280, "height": 720, "fps": 25, "awb": "daylight"}))].into());
-    assert_eq!(answer(&effects).done, ["left (192.168.1.102): frame rate 25 fps, gain automatic, white balance daylight"]);
+    assert_eq!(
+        answer(&effects).done,
+        ["left (192.168.1.102): frame rate 25 fps, gain automatic, white balance daylight"]
+    );
 
     // What is wished already is said to nobody again.
     let effects = rig.message("cmd/camera", r#"{"settings":{"width":1280}}"#, false);
@@ -119,8 +122,14 @@ fn what_cannot_be_changes_nothing() {
     let mut rig = rig(&[full(), narrow, plain()]);
     let table = [
         (r#"{"settings":{"gain":20}}"#, "left (192.168.1.102): `gain`: 20 does not lie between 1 and 16"),
-        (r#"{"settings":{"exposure_us":40000}}"#, "left (192.168.1.101): `exposure_us`: 40000 µs are longer than a frame lasts"),
-        (r#"{"settings":{"focus":1},"nodes":["192.168.1.103"]}"#, "nothing can be set: left (192.168.1.103) has no focus"),
+        (
+            r#"{"settings":{"exposure_us":40000}}"#,
+            "left (192.168.1.101): `exposure_us`: 40000 µs are longer than a frame lasts",
+        ),
+        (
+            r#"{"settings":{"focus":1},"nodes":["192.168.1.103"]}"#,
+            "nothing can be set: left (192.168.1.103) has no focus",
+        ),
     ];
     for (payload, message) in table {
         let effects = rig.message("cmd/camera", payload, false);
@@ -226,6 +235,7 @@ fn a_disk_that_does_not_keep_them_is_told() {
 #[test]
 fn an_older_node_tells_nothing_and_is_read_all_the_same() {
     let camera: CameraReport =
-        read(br#"{"kind":"test","model":null,"width":640,"height":360,"fps":30.0,"start_ms":900,"ring_s":4.0}"#).unwrap();
+        read(br#"{"kind":"test","model":null,"width":640,"height":360,"fps":30.0,"start_ms":900,"ring_s":4.0}"#)
+            .unwrap();
     assert_eq!((camera.can, camera.actual, camera.wished, camera.pending), (None, None, None, false));
 }

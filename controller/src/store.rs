@@ -36,7 +36,8 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or read.
     pub fn open(folder: &Path) -> Result<(Self, Journal, Option<String>), Failure> {
-        let store = Self { folder: folder.to_owned(), written: Mutex::new(0), queued: Mutex::new(0), set: Mutex::new(0) };
+        let store =
+            Self { folder: folder.to_owned(), written: Mutex::new(0), queued: Mutex::new(0), set: Mutex::new(0) };
         let failed = |what: &str, e: std::io::Error| {
             Failure::new(format!("cannot {what} the state folder {}: {e}", folder.display()))
                 .hint("give another one with --state DIR")
@@ -127,8 +128,10 @@ impl Store {
         };
         let aside = self.free_name(CAMERAS);
         let moved = fs::rename(self.folder.join(CAMERAS), &aside);
-        let moved = moved.map_or_else(|e| format!("cannot be set aside: {e}"), |()| format!("is set aside as {}", aside.display()));
-        let notice = format!("the settings of the cameras were damaged ({why}): the file {moved}; set the cameras anew");
+        let moved = moved
+            .map_or_else(|e| format!("cannot be set aside: {e}"), |()| format!("is set aside as {}", aside.display()));
+        let notice =
+            format!("the settings of the cameras were damaged ({why}): the file {moved}; set the cameras anew");
         (Kept::default(), Some(notice))
     }
 

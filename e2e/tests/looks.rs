@@ -57,7 +57,7 @@ fn every_page_is_good_to_every_eye() {
     (1..=2).for_each(|i| drop(rig.finished(i, &idle)));
     rig.ask("download", "");
     rig.ear.wait("the download to be done", "download/looks_01", |told| (told["state"] == "done").then_some(()));
-    let pages = ["/", "/takes", "/takes/looks_01", "/nowhere"];
+    let pages = ["/", "/takes", "/takes/looks_01", "/cameras", "/nowhere"];
     for browser in [Browser::desktop(), Browser::phone()] {
         for scheme in ["light", "dark"] {
             browser.system(scheme);

@@ -95,7 +95,9 @@ impl Wishes {
         let (mut possible, mut refused) = (Settings::default(), Vec::new());
         for (key, value) in self.heard.iter().flat_map(|heard| &heard.0) {
             let widest = Can::widest(&[*key]);
-            let checked = widest.check(*key, *value).and_then(|()| self.can.as_ref().map_or(Ok(()), |can| can.check(*key, *value)));
+            let checked = widest
+                .check(*key, *value)
+                .and_then(|()| self.can.as_ref().map_or(Ok(()), |can| can.check(*key, *value)));
             match checked {
                 Ok(()) => possible.set(*key, Some(*value)),
                 Err(why) => refused.push(why),
@@ -163,11 +165,15 @@ pub(crate) mod tests {
     #[test]
     fn wishes_go_over_the_settings_file_and_back() {
         let mut wishes = wishes("test");
-        let camera = wishes.hear(settings(json!({"width": 640, "height": 360, "bitrate": 1_000_000, "gain": 2})), false);
+        let camera =
+            wishes.hear(settings(json!({"width": 640, "height": 360, "bitrate": 1_000_000, "gain": 2})), false);
         let camera = camera.unwrap();
         assert_eq!((camera.width, camera.height, camera.fps, camera.bitrate), (640, 360, 30.0, Bitrate(1_000_000)));
         assert_eq!(camera.controls, settings(json!({"gain": 2})));
-        assert_eq!(wishes.hear(settings(json!({"gain": 2, "height": 360, "width": 640, "bitrate": 1_000_000})), false), None);
+        assert_eq!(
+            wishes.hear(settings(json!({"gain": 2, "height": 360, "width": 640, "bitrate": 1_000_000})), false),
+            None
+        );
         let own = wishes.hear(Settings::default(), false).unwrap();
         assert_eq!((own.width, own.controls), (1280, Settings::default()));
         // What is as it was starts nothing anew.
@@ -179,7 +185,10 @@ pub(crate) mod tests {
     fn a_take_is_never_torn() {
         let mut wishes = wishes("test");
         assert_eq!(wishes.hear(settings(json!({"fps": 25})), true), None);
-        assert_eq!((wishes.pending(), codes(&wishes), wishes.holds()), (true, vec!["settings_pending".into()], Some(&Settings::default())));
+        assert_eq!(
+            (wishes.pending(), codes(&wishes), wishes.holds()),
+            (true, vec!["settings_pending".into()], Some(&Settings::default()))
+        );
         assert_eq!(wishes.settle(true), None);
         // The last word counts.
         assert_eq!(wishes.hear(settings(json!({"fps": 50})), true), None);
@@ -194,7 +203,9 @@ pub(crate) mod tests {
     #[test]
     fn what_the_camera_cannot_do_is_left_out_and_told() {
         let mut wishes = wishes("test");
-        let camera = wishes.hear(settings(json!({"width": 640, "height": 64, "focus": 1, "exposure_us": 33_400})), false).unwrap();
+        let camera = wishes
+            .hear(settings(json!({"width": 640, "height": 64, "focus": 1, "exposure_us": 33_400})), false)
+            .unwrap();
         assert_eq!((camera.width, camera.height, camera.controls), (640, 720, Settings::default()));
         let [finding] = &wishes.findings()[..] else { panic!() };
         assert_eq!(

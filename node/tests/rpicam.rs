@@ -6,11 +6,11 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use syncslate_node::camera::{
     AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Kind, rpicam,
 };
 use syncslate_node::decode::read_pictures;
-use serde_json::{Value, json};
 use syncslate_shared::camera::{Can, Key, Settings};
 use syncslate_shared::child::Program;
 use syncslate_shared::manifest::StampSource;

@@ -38,16 +38,8 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Width,
-        Self::Height,
-        Self::Fps,
-        Self::Bitrate,
-        Self::ExposureUs,
-        Self::Gain,
-        Self::Awb,
-        Self::Focus,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Width, Self::Height, Self::Fps, Self::Bitrate, Self::ExposureUs, Self::Gain, Self::Awb, Self::Focus];
 
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
@@ -310,16 +302,17 @@ impl Settings {
         let fps = self.number(Key::Fps).unwrap_or(fps);
         let longest = 1e6 / fps;
         match self.number(Key::ExposureUs) {
-            Some(us) if us > longest.ceil() => Err(format!(
-                "`exposure_us`: {us} µs are longer than a frame lasts at {fps} fps, {longest:.0} µs"
-            )),
+            Some(us) if us > longest.ceil() => {
+                Err(format!("`exposure_us`: {us} µs are longer than a frame lasts at {fps} fps, {longest:.0} µs"))
+            }
             _ => Ok(()),
         }
     }
 
     /// In words, `width 1280, height 720`.
     pub fn words(&self) -> String {
-        let all: Vec<String> = self.0.iter().map(|(key, value)| format!("{} {}", key.words(), key.show(*value))).collect();
+        let all: Vec<String> =
+            self.0.iter().map(|(key, value)| format!("{} {}", key.words(), key.show(*value))).collect();
         all.join(", ")
     }
 }

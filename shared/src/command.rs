@@ -458,7 +458,12 @@ mod tests {
             ("camera", r#"{"settings":{},"match":"10.0.0.7"}"#, Malformed, "one of them is enough"),
             ("camera", r#"{"settings":{"fps":0}}"#, InvalidSetting, "`fps`: 0 does not lie between 1 and 240"),
             ("camera", r#"{"settings":{"zoom":1}}"#, InvalidSetting, "no setting `zoom`"),
-            ("camera", r#"{"segment_s":3601}"#, InvalidSetting, "`segment_s`: 3601 is no whole number between 1 and 3600"),
+            (
+                "camera",
+                r#"{"segment_s":3601}"#,
+                InvalidSetting,
+                "`segment_s`: 3601 is no whole number between 1 and 3600",
+            ),
             ("dance", "", Malformed, "no command `dance`"),
         ];
         for (word, payload, code, reason) in table {
@@ -493,7 +498,10 @@ mod tests {
             }
         );
         let like = CameraWish::Like([10, 0, 0, 7].into());
-        assert_eq!(wish(r#"{"match":"10.0.0.7","nodes":null}"#), Wish::Camera { nodes: None, to: like, segment_s: None });
+        assert_eq!(
+            wish(r#"{"match":"10.0.0.7","nodes":null}"#),
+            Wish::Camera { nodes: None, to: like, segment_s: None }
+        );
         assert_eq!(
             wish(r#"{"segment_s":null}"#),
             Wish::Camera { nodes: None, to: values("{}"), segment_s: Some(None) }

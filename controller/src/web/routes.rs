@@ -119,7 +119,9 @@ async fn post<B: Buf>(
         return custody::post(site, rest, headers, body).await;
     }
     match path.strip_prefix("/api/") {
-        Some(word @ ("start" | "stop" | "mark" | "download" | "camera")) => command::obey(site, word, headers, body).await,
+        Some(word @ ("start" | "stop" | "mark" | "download" | "camera")) => {
+            command::obey(site, word, headers, body).await
+        }
         Some("state" | "takes" | "events" | "cleanup") => Err(Refused::method("GET")),
         _ => Err(nothing_there()),
     }

@@ -30,7 +30,18 @@ async fn cameras_that_are_alike_are_said_to_be() {
     let cells = ["name", "size", "rate", "bits", "exposure", "gain", "balance", "focus", "exposure_note", "can_match"];
     assert_eq!(
         cells.map(|cell| row[cell].as_str().unwrap()),
-        ["left", "1920 × 1080", "30 fps", "8 Mbit/s", "1/100 s (9979 µs)", "1.5", "red 1.58, blue 2.102", "0.5 dioptres", "automatic", "yes"]
+        [
+            "left",
+            "1920 × 1080",
+            "30 fps",
+            "8 Mbit/s",
+            "1/100 s (9979 µs)",
+            "1.5",
+            "red 1.58, blue 2.102",
+            "0.5 dioptres",
+            "automatic",
+            "yes"
+        ]
     );
     assert_eq!((&row["v_width"], &row["v_bitrate"], &row["v_gain"]), (&json!("1920"), &json!("8"), &json!("auto")));
 }
@@ -47,9 +58,15 @@ async fn the_odd_one_out_is_marked_in_words() {
     let view = view(snapshot).await;
     assert_eq!(view["differing"], "The cameras differ in: frame rate, exposure.");
     let (second, third, gone) = (&view["cameras"][1], &view["cameras"][2], &view["cameras"][3]);
-    assert_eq!((&second["rate"], &second["rate_note"], &second["rate_is"]), (&json!("25 fps"), &json!("differs"), &json!("differs")));
+    assert_eq!(
+        (&second["rate"], &second["rate_note"], &second["rate_is"]),
+        (&json!("25 fps"), &json!("differs"), &json!("differs"))
+    );
     assert_eq!(third["exposure_note"], "differs · wished: 1/100 s (10000 µs)");
-    assert_eq!((&third["v_exposure_us"], &third["v_awb"], &third["v_focus"]), (&json!("10000"), &json!("1.58/2.1"), &json!("auto")));
+    assert_eq!(
+        (&third["v_exposure_us"], &third["v_awb"], &third["v_focus"]),
+        (&json!("10000"), &json!("1.58/2.1"), &json!("auto"))
+    );
     assert_eq!((&third["problem"], &third["balance_note"]), (&json!("its exposure is 1/50 s"), &json!("")));
     assert_eq!((&gone["size"], &gone["can_match"], &gone["word"]), (&json!("–"), &json!("no"), &json!("offline")));
 }
@@ -104,7 +121,8 @@ async fn a_post_is_the_command() {
 
 #[test]
 fn what_a_node_hears_is_what_stands_in_the_contract() {
-    let json = br#"{"v":1,"ip":"192.168.1.101","settings":{"width":640,"gain":1.5},"at":"2025-10-23T12:02:10.500000Z"}"#;
+    let json =
+        br#"{"v":1,"ip":"192.168.1.101","settings":{"width":640,"gain":1.5},"at":"2025-10-23T12:02:10.500000Z"}"#;
     let wishes: CameraWishes = syncslate_shared::protocol::read(json).unwrap();
     assert_eq!(String::from_utf8_lossy(&syncslate_shared::protocol::write(&wishes)), String::from_utf8_lossy(json));
 }

@@ -264,6 +264,32 @@ fn segments_begin_at_the_common_boundaries_for_hours() {
 }
 
 #[test]
+fn other_settings_start_the_camera_again_with_an_empty_ring() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 7_001, 0.0);
+    sim.pass(secs(5.0));
+    assert_eq!(sim.session.state(), NodeState::Armed);
+    sim.session.on_other_settings(secs(1.0 / 25.0), sim.clocks.mono());
+    assert_eq!((sim.session.state(), sim.session.ring().held_s()), (NodeState::Starting, 0.0));
+    assert_eq!(sim.session.effects, [Effect::ChangeCamera]);
+    sim.period_us = 40_000.0;
+    sim.effects();
+    // A take that begins now has none of the old pictures, and misses none at the new rate.
+    let roll = take("A01", (sim.now() - secs(2.0)).floor_to(GOP), None, 5);
+    sim.say(&roll);
+    let from = sim.now();
+    sim.pass(secs(8.0));
+    sim.stop(&roll);
+    assert!(sim.tape.kept[0] > from && sim.tape.drops.is_empty(), "{:?}", sim.tape.drops);
+    let [gap] = &sim.tape.gaps[..] else { panic!("{:?}", sim.tape.gaps) };
+    assert_eq!((gap.from, gap.to, gap.cause.as_str()), (roll.t0, sim.tape.kept[0], "joined_late"));
+
+    // A camera that is off only gets them when it is wanted.
+    let mut sim = Sim::new(Arm::OnStart, 30.0, 0, 0.0);
+    sim.session.on_other_settings(secs(1.0 / 25.0), sim.clocks.mono());
+    assert_eq!((sim.session.state(), sim.session.effects.len()), (NodeState::Standby, 0));
+}
+
+#[test]
 fn a_missed_stop_is_cut_back_to_t1() {
     let mut sim = Sim::new(Arm::Always, 30.0, 7_001, -80.0);
     sim.pass(secs(5.0));

@@ -236,10 +236,12 @@ fn record(wall_us: i64, options: &Options) -> Fallible<String> {
         _ => format!("FrameWallClock={wall_us}\nSensorTimestamp={boottime_ns}"),
     };
     // 0 is automatic, as is what is not given.
-    let given = |key, automatic| Ok::<f64, Box<dyn Error + Send + Sync>>(match options.number(key, 0.0)? {
-        0.0 => automatic,
-        number => number,
-    });
+    let given = |key, automatic| {
+        Ok::<f64, Box<dyn Error + Send + Sync>>(match options.number(key, 0.0)? {
+            0.0 => automatic,
+            number => number,
+        })
+    };
     let exposure = ((given("--shutter", 9_999.0)? / ROW_US).floor() * ROW_US) as u32;
     let gain = given("--gain", 1.0)?;
     let gains = options.0.get("--awbgains").map_or("1.580234, 2.102357".to_owned(), |gains| gains.replace(',', ", "));

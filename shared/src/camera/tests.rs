@@ -32,7 +32,10 @@ fn each_bad_value_is_refused_with_its_name_and_range() {
         (json!({"awb": {"red": 1}}), "`awb`: {\"red\":1} is not {\"red\":…,\"blue\":…} with numbers up to 32"),
         (json!({"awb": {"red": 1, "blue": 33}}), "`awb`: red 1, blue 33 does not lie between 0.001 and 32"),
         (json!({"focus": 32.5}), "`focus`: 32.5 does not lie between 0 and 32"),
-        (json!({"zoom": 2}), "a camera has no setting `zoom`: width, height, fps, bitrate, exposure_us, gain, awb, focus are known"),
+        (
+            json!({"zoom": 2}),
+            "a camera has no setting `zoom`: width, height, fps, bitrate, exposure_us, gain, awb, focus are known",
+        ),
     ];
     for (json, message) in table {
         let error = changes(json.clone()).unwrap_err();
@@ -67,8 +70,10 @@ fn a_value_is_shown_with_its_unit() {
 
 #[test]
 fn a_sensor_that_rounds_has_what_was_wished() {
-    let wished = settings(json!({"exposure_us": 10_000, "gain": 4, "awb": {"red": 2.1, "blue": 1.4}, "fps": 30, "focus": 2}));
-    let near = json!({"exposure_us": 9_979, "gain": 4.055, "awb": {"red": 2.099, "blue": 1.4}, "fps": 30.003, "focus": 2.05});
+    let wished =
+        settings(json!({"exposure_us": 10_000, "gain": 4, "awb": {"red": 2.1, "blue": 1.4}, "fps": 30, "focus": 2}));
+    let near =
+        json!({"exposure_us": 9_979, "gain": 4.055, "awb": {"red": 2.099, "blue": 1.4}, "fps": 30.003, "focus": 2.05});
     assert_eq!(wished.missed(&settings(near)), []);
     let far = settings(json!({"exposure_us": 9_700, "gain": 4.2, "awb": {"red": 2.2, "blue": 1.4}, "fps": 29.97}));
     let missed: Vec<Key> = wished.missed(&far).into_iter().map(|(key, ..)| key).collect();
@@ -81,8 +86,14 @@ fn a_camera_refuses_what_it_does_not_have() {
     let mut can = Can::widest(&[Key::Width, Key::Gain]);
     can.0.insert(Key::Gain, Range { from: Milli::whole(1), to: Milli(22_260) });
     assert_eq!(can.check(Key::Gain, Value::number(22.26).unwrap()), Ok(()));
-    assert_eq!(can.check(Key::Gain, Value::number(23.0).unwrap()).unwrap_err(), "`gain`: 23 does not lie between 1 and 22.26");
-    assert_eq!(can.check(Key::Focus, Value::number(1.0).unwrap()).unwrap_err(), "`focus`: this camera has no focus to set");
+    assert_eq!(
+        can.check(Key::Gain, Value::number(23.0).unwrap()).unwrap_err(),
+        "`gain`: 23 does not lie between 1 and 22.26"
+    );
+    assert_eq!(
+        can.check(Key::Focus, Value::number(1.0).unwrap()).unwrap_err(),
+        "`focus`: this camera has no focus to set"
+    );
 }
 
 #[test]
@@ -98,7 +109,8 @@ fn an_exposure_is_no_longer_than_a_frame() {
 fn settings_of_a_later_version_are_read_as_far_as_they_are_known() {
     let read = settings(json!({"width": 640, "zoom": {"x": 1}, "gain": null}));
     assert_eq!(serde_json::to_value(&read).unwrap(), json!({"width": 640}));
-    let can: Can = serde_json::from_value(json!({"zoom": {"from": 0, "to": 1}, "gain": {"from": 1, "to": 22.26}})).unwrap();
+    let can: Can =
+        serde_json::from_value(json!({"zoom": {"from": 0, "to": 1}, "gain": {"from": 1, "to": 22.26}})).unwrap();
     assert_eq!(serde_json::to_value(&can).unwrap(), json!({"gain": {"from": 1, "to": 22.26}}));
     // What a camera says of itself may lie outside of what may be wished.
     assert_eq!(settings(json!({"gain": 99.5})).number(Key::Gain), Some(99.5));

@@ -45,7 +45,8 @@ impl Cameras {
         let cameras: Vec<Camera<'_>> = snapshot.nodes.iter().map(|node| Camera::of(node, snapshot)).collect();
         let usual = |key| usual(&cameras, key);
         let differ = |keys: &[Key]| {
-            keys.iter().any(|key| usual(*key).is_some_and(|usual| cameras.iter().any(|camera| camera.differs(*key, usual))))
+            keys.iter()
+                .any(|key| usual(*key).is_some_and(|usual| cameras.iter().any(|camera| camera.differs(*key, usual))))
         };
         let names = ["size", "frame rate", "bit rate", "exposure", "gain", "white balance", "focus"];
         let columns = COLUMNS.iter().zip(names).filter(|((_, keys), _)| differ(keys));

@@ -113,7 +113,9 @@ mod tests {
         let line = |json: serde_json::Value| controls(&serde_json::from_value(json).unwrap()).join(" ");
         assert_eq!(line(serde_json::json!({})), "");
         assert_eq!(
-            line(serde_json::json!({"exposure_us": 10_000, "gain": 2.5, "awb": {"red": 1.5, "blue": 2}, "focus": 0.25})),
+            line(
+                serde_json::json!({"exposure_us": 10_000, "gain": 2.5, "awb": {"red": 1.5, "blue": 2}, "focus": 0.25})
+            ),
             "--shutter 10000 --gain 2.5 --awbgains 1.5,2 --autofocus-mode manual --lens-position 0.25"
         );
         assert_eq!(line(serde_json::json!({"awb": "daylight"})), "--awb daylight");

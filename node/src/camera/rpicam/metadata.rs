@@ -128,7 +128,8 @@ AeState=2
     fn a_record_tells_what_the_camera_is_set_to() {
         let text = format!("ExposureTime=9979\nColourGains=[ 1.580234, 2.102357 ]\nLensPosition=0.25\n{OTHERS}\n");
         let set = records(&text).unwrap()[0].set();
-        let expected = serde_json::json!({"exposure_us": 9979, "gain": 1, "awb": {"red": 1.58, "blue": 2.102}, "focus": 0.25});
+        let expected =
+            serde_json::json!({"exposure_us": 9979, "gain": 1, "awb": {"red": 1.58, "blue": 2.102}, "focus": 0.25});
         assert_eq!(serde_json::to_value(&set).unwrap(), expected);
         for odd in ["ColourGains=[ 1.5 ]", "ColourGains=1.5, 2", "LensPosition=far", "ExposureTime=-1"] {
             assert_eq!(records(&format!("{odd}\n\n")).unwrap()[0].set(), Settings::default(), "{odd}");

@@ -78,7 +78,7 @@ fn marks_of_footage_that_is_here_are_kept_beside_it() {
     rig.command("start", "B");
     rig.command("mark", "one");
     let id = rig.take().id.unwrap();
-    let library = TakeSummary { take: name("renamed"), ids: vec![id.clone()], ..summary() };
+    let library = TakeSummary { take: name("renamed"), ids: vec![id], ..summary() };
     rig.on(Event::Library(vec![library, summary()]));
     let payload = r#"{"n":1,"note":"better"}"#;
     let keeps = |effects: &[Effect]| {

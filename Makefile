@@ -36,6 +36,7 @@ bench:
 	target/release/bench-broker
 	target/release/bench-custody
 	target/release/bench-page
+	target/release/bench-report
 
 soak:
 	@.ci/install $(TEST_TOOLS)

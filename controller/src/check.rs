@@ -2,6 +2,7 @@
 //! the ledger, the nodes' digest lists, the manifests. It changes nothing.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -140,7 +141,7 @@ fn files(folder: &Path, name: &TakeName, report: &mut Report) -> BTreeMap<(Ipv4A
     let guests = folder.parent().map(|downloads| homes::guests(downloads, name.as_str())).unwrap_or_default();
     for node in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Some(ip) = node.file_name().to_str().and_then(|ip| ip.parse::<Ipv4Addr>().ok()) else {
-            if node.file_name() != ledger::FILE && node.file_name() != homes::FILE {
+            if !is_ours_beside(&node.file_name()) {
                 report.foreign.push(format!("{name}/{}", node.file_name().display()));
             }
             continue;
@@ -156,6 +157,12 @@ fn files(folder: &Path, name: &TakeName, report: &mut Report) -> BTreeMap<(Ipv4A
         }
     }
     found
+}
+
+/// What the controller itself writes beside the nodes' folders. Reports are made anew when they are missing.
+fn is_ours_beside(file: &OsStr) -> bool {
+    let report = file.to_str().and_then(syncslate_report::names::parse);
+    file == ledger::FILE || file == homes::FILE || report.is_some()
 }
 
 /// What each file should be: by the ledger, else by the node's digests, else by its manifest.

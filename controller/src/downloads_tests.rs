@@ -124,6 +124,7 @@ fn everything_is_what_is_not_here() {
         bytes: 0,
         date: String::new(),
         length_ms: None,
+        sync: Vec::new(),
     };
     rig.on(Event::Library(vec![summary("A", entry(&a1, a1.bytes)), summary("B", entry(&b1, 3))]));
     rig.command("start", "C");

@@ -4,8 +4,8 @@
 //! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] (with [`preflight`] and
 //! [`power`]) and [`downloads`] (with [`wanted`], [`which`], `job`, `meter` and `follow`). [`run`] is the one loop that does
 //! what the desk decides, with [`store`], [`shelf`] (and [`library`]), [`rsync`] and [`fetch`] (with `piece`, `proof`,
-//! [`homes`], [`ledger`], [`room`], [`freeable`] and [`cleanup`]). [`check`] and [`console`] are the other things that the
-//! program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by
+//! [`homes`], [`ledger`], [`room`], [`freeable`] and [`cleanup`]). [`reports`] makes the sync reports of takes. [`check`]
+//! and [`console`] are the other things that the program can be asked for. [`embedded`] is the broker, with its [`accounts`] and [`secret`]s. The web comes in by
 //! [`door`], past the [`lock`], and sees a [`snapshot`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -37,6 +37,8 @@ pub(crate) mod piece;
 pub mod power;
 pub mod preflight;
 pub(crate) mod proof;
+pub mod report_settings;
+pub mod reports;
 pub mod roll;
 pub mod room;
 pub mod rsync;

@@ -7,7 +7,7 @@ use syncslate_shared::files::Base;
 use syncslate_shared::take::{TakeId, TakeName};
 
 use crate::ledger::Custody;
-use crate::snapshot::{FileEntry, NodeFiles, TakeSummary};
+use crate::snapshot::{FileEntry, NodeFiles, SyncSummary, TakeSummary};
 
 /// A file at `<take>/<ip>/<file>` in the downloads folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +33,11 @@ struct Gathered {
 }
 
 /// The takes, newest first. Files that are not ours, or lie where they do not belong, are left alone. `length_ms` tells
-/// a take's length from its manifests.
+/// a take's length from its manifests, `sync` what its reports say.
 pub fn summarize(
     files: impl IntoIterator<Item = Shelved>,
     length_ms: impl Fn(&TakeName, &TakeId, &[NodeFiles]) -> Option<u64>,
+    sync: impl Fn(&TakeName, &[TakeId]) -> Vec<SyncSummary>,
 ) -> Vec<TakeSummary> {
     let mut takes: BTreeMap<TakeName, Gathered> = BTreeMap::new();
     for Shelved { take, ip, file, bytes, custody, renamed } in files {
@@ -51,7 +52,7 @@ pub fn summarize(
         }
     }
     let mut takes: Vec<_> =
-        takes.into_iter().filter_map(|(take, gathered)| summary(take, gathered, &length_ms)).collect();
+        takes.into_iter().filter_map(|(take, gathered)| summary(take, gathered, &length_ms, &sync)).collect();
     takes.sort_by(|a, b| b.ids.first().map(|id| &id.stamp).cmp(&a.ids.first().map(|id| &id.stamp)));
     takes
 }
@@ -60,6 +61,7 @@ fn summary(
     take: TakeName,
     gathered: Gathered,
     length_ms: impl Fn(&TakeName, &TakeId, &[NodeFiles]) -> Option<u64>,
+    sync: impl Fn(&TakeName, &[TakeId]) -> Vec<SyncSummary>,
 ) -> Option<TakeSummary> {
     let ids: Vec<_> = gathered.ids.into_iter().rev().map(|(_, id)| id).collect();
     let newest = ids.first()?;
@@ -75,6 +77,7 @@ fn summary(
         bytes: nodes.iter().flat_map(|node| &node.files).map(|file| file.bytes).sum(),
         date: newest.stamp.readable(),
         length_ms: length_ms(&take, newest, &nodes),
+        sync: sync(&take, &ids),
         take,
         ids,
         nodes,
@@ -112,6 +115,7 @@ mod tests {
             ]
             .map(shelved),
             |_, id, nodes| (id.name.as_str() == "B" && nodes.len() == 1).then_some(12_000),
+            |_, _| Vec::new(),
         );
         let names: Vec<_> =
             takes.iter().map(|t| (t.take.as_str(), t.ids.len(), t.nodes.len(), t.bytes, t.length_ms)).collect();
@@ -130,6 +134,7 @@ mod tests {
                 file("-no take/10.0.0.1/A01_10_0_0_1_20251023_140210_000000.h264", true),
             ],
             |_, _, _| None,
+            |_, _| Vec::new(),
         );
         let names: Vec<_> = takes.iter().map(|t| (t.take.as_str(), t.ids[0].to_string(), t.bytes)).collect();
         assert_eq!(names, [("wide", "A01_20251023_140210".to_owned(), 7)]);

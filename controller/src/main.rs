@@ -8,9 +8,11 @@ use clap::Parser as _;
 use syncslate_controller::accounts::hash_password;
 use syncslate_controller::check::check;
 use syncslate_controller::console::{self, Ask};
+use syncslate_controller::reports;
 use syncslate_controller::run::Controller;
 use syncslate_controller::settings::{Args, Job, Settings};
 use syncslate_controller::web;
+use syncslate_report::Verdict;
 use syncslate_shared::report::{Failure, chain, start_log};
 use syncslate_shared::systemd::Systemd;
 use syncslate_shared::time::SystemClocks;
@@ -57,6 +59,15 @@ async fn run(args: Args) -> Result<(), Failure> {
                 (false, false) => Ask::Fetch,
             };
             console::download(&settings()?, &take, stamp.as_ref(), ask).await
+        }
+        Some(Job::Report { take, stamp }) => {
+            let settings = settings()?;
+            let limits = settings.report.limits;
+            let out = || std::io::stdout().lock();
+            let work = move || reports::tell(&settings.downloads, &take, stamp.as_ref(), &limits, &mut out());
+            let verdict = tokio::task::spawn_blocking(work).await.map_err(|e| Failure::new(e.to_string()))??;
+            let failure = || Failure::new("the verdict is red").hint("the lines above say why");
+            if verdict == Verdict::Red { Err(failure()) } else { Ok(()) }
         }
         Some(Job::Cleanup { take, stamp, yes }) => {
             console::cleanup(&settings()?, take.as_ref(), stamp.as_ref(), yes).await

@@ -31,11 +31,12 @@ use crate::event::{Asker, Effect, Event, Now};
 use crate::fetch::Part;
 use crate::journal::Journal;
 use crate::lock::Lock;
+use crate::reports;
 use crate::room::Room;
 use crate::rsync::Rsync;
 use crate::secret;
 use crate::settings::{BrokerChoice, Settings};
-use crate::snapshot::{News, Snapshot};
+use crate::snapshot::{News, Snapshot, TakeSummary};
 use crate::store::Store;
 use crate::trash;
 
@@ -96,7 +97,10 @@ impl Controller {
         let mut tasks = JoinSet::new();
         let Opened { broker, mqtt, access, lock } = open_broker(&settings, &inbox, &mut tasks).await?;
         let link = open_link(&settings, mqtt.clone(), access, &inbox, &mut tasks);
-        watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
+        let lists = watch_shelf(settings.downloads.clone(), &inbox, &mut tasks);
+        if settings.report.automatic {
+            tasks.spawn(reports::keep(settings.downloads.clone(), settings.report.limits, lists));
+        }
         tasks.spawn(empty_trash(settings.downloads.clone(), inbox.clone()));
         let desk_settings = DeskSettings {
             segment_s: settings.segment_s,
@@ -241,17 +245,21 @@ fn open_link(
     link
 }
 
-fn watch_shelf(folder: PathBuf, inbox: &Inbox, tasks: &mut JoinSet<()>) {
+/// Gives the lists also to whom else wants them.
+fn watch_shelf(folder: PathBuf, inbox: &Inbox, tasks: &mut JoinSet<()>) -> watch::Receiver<Vec<TakeSummary>> {
     let inbox = inbox.clone();
     let (told, mut lists) = mpsc::unbounded_channel();
     tasks.spawn(crate::shelf::watch(folder, move |list| {
         let _ = told.send(list);
     }));
+    let (show, shown) = watch::channel(Vec::new());
     tasks.spawn(async move {
         while let Some(list) = lists.recv().await {
+            show.send_replace(list.clone());
             inbox.put(Event::Library(list)).await;
         }
     });
+    shown
 }
 
 /// Deletes for good what has lain in the trash long enough, for ever.

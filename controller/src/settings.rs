@@ -15,6 +15,7 @@ use syncslate_shared::settings::{BrokerAddress, read};
 use syncslate_shared::take::{Stamp, TakeName};
 
 use crate::accounts::{self, AccountSection};
+use crate::report_settings::{ReportSection, ReportSettings};
 use crate::rsync::{Rsync, Source};
 use crate::size::Size;
 
@@ -75,6 +76,14 @@ pub enum Job {
         #[arg(long, conflicts_with_all = ["stamp", "delete_after_verify"])]
         cancel: bool,
     },
+    /// Make a take's sync report anew and say how well its cameras were in step; exit code 1 when the verdict is red
+    Report {
+        /// The take
+        take: TakeName,
+        /// Of several takes of that name only this one, 20251023_140210
+        #[arg(long, value_parser = stamp)]
+        stamp: Option<Stamp>,
+    },
     /// List what deleting proven footage on the nodes would free, and what stays there and why
     Cleanup {
         /// Only this take
@@ -108,6 +117,8 @@ pub struct FileSettings {
     pub takes: TakesSection,
     /// Downloads.
     pub download: DownloadSection,
+    /// Sync reports.
+    pub report: ReportSection,
     /// What is remembered.
     pub state: StateSection,
 }
@@ -242,7 +253,7 @@ impl Ports {
 }
 
 /// Everything that is set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The broker.
     pub broker: BrokerChoice,
@@ -256,6 +267,8 @@ pub struct Settings {
     pub downloads: PathBuf,
     /// Where the take is remembered.
     pub state: PathBuf,
+    /// How sync reports are made.
+    pub report: ReportSettings,
     /// How footage is fetched.
     pub rsync: Rsync,
     /// What stays free on the disk of the downloads.
@@ -285,7 +298,7 @@ impl Settings {
     }
 
     fn resolve(args: Args, file: FileSettings, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let FileSettings { mut mqtt, http, accounts, takes, download, state } = file;
+        let FileSettings { mut mqtt, http, accounts, takes, download, report, state } = file;
         let accounts = accounts::read(accounts)?;
         // Whom everybody may command is not for everybody to reach.
         let own = if accounts.is_empty() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
@@ -302,6 +315,7 @@ impl Settings {
         }
         let patience = Duration::from_secs(download.retry_s.unwrap_or(900).into());
         let reserve = download.reserve.unwrap_or(RESERVE);
+        let report = report.read()?;
         let rsync = transport(args.source, &download, parallel)?;
         Ok(Self {
             broker,
@@ -310,6 +324,7 @@ impl Settings {
             http: args.http.or(http.listen).unwrap_or(default(8080)),
             downloads: args.downloads.or(download.dir).unwrap_or_else(|| "video_downloads".into()),
             state: args.state.or(state.dir).map_or_else(|| state_folder(environment), Ok)?,
+            report,
             rsync,
             reserve,
             patience,

@@ -64,7 +64,7 @@ fn with_accounts_the_doors_are_open_to_those_who_have_one() {
 #[test]
 fn each_wrong_setting_is_refused_with_its_message() {
     let hint = "\n\nhint: `--help` and the example settings in the guide name every key";
-    let table: [(&[&str], &str, &str); 17] = [
+    let table: [(&[&str], &str, &str); 18] = [
         (
             &[],
             "[mqtt]\nport = 1",
@@ -76,7 +76,7 @@ fn each_wrong_setting_is_refused_with_its_message() {
             &[],
             "[broker]",
             &format!(
-                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `state`{hint}"
+                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `report`, `state`{hint}"
             ),
         ),
         (
@@ -98,6 +98,7 @@ fn each_wrong_setting_is_refused_with_its_message() {
             "[download]\nremote_rsync = 'nice'",
             "`download.remote_rsync` is `nice`: it is a command that ends in rsync, such as nice -n 19 rsync",
         ),
+        (&[], "[report]\namber_drift_ppm = -1", "`report.amber_drift_ppm` is -1: it is 0 to 10000"),
         (&[], "[download]\nsilence_s = 1", "`download.silence_s` is 1: it is 3 to 3600 s"),
         (&[], "[download]\nssh = ['-i', '']", "`download.ssh` holds ``, which is no argument"),
         (

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{EventKind, RecursiveMode, Watcher as _};
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::homes;
 use crate::ledger::Ledger;
 use crate::library::{Shelved, summarize};
+use crate::reports::Verdicts;
 use crate::snapshot::{NodeFiles, TakeSummary};
 
 /// Changes come in swarms: what happens within this time is looked at once.
@@ -26,6 +28,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Makes the folder where it is not there, and tells each change of its list, the first list at once, for ever.
 pub async fn watch(folder: PathBuf, told: impl Fn(Vec<TakeSummary>) + Send) {
     let mut last = None;
+    let verdicts = Arc::<Verdicts>::default();
     let mut complaint = String::new();
     loop {
         let (changed, mut changes) = mpsc::channel(1);
@@ -39,7 +42,7 @@ pub async fn watch(folder: PathBuf, told: impl Fn(Vec<TakeSummary>) + Send) {
         let watched = identity(&folder);
         // Until somebody removes the folder: then it is made anew and watched anew.
         while identity(&folder) == watched {
-            if let Some(list) = look(&folder).await
+            if let Some(list) = look(&folder, &verdicts).await
                 && last.as_ref() != Some(&list)
             {
                 told(list.clone());
@@ -79,13 +82,17 @@ fn identity(folder: &Path) -> Option<(u64, u64)> {
     fs::metadata(folder).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
-async fn look(folder: &Path) -> Option<Vec<TakeSummary>> {
-    let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || scan(&folder)).await.ok()
+async fn look(folder: &Path, verdicts: &Arc<Verdicts>) -> Option<Vec<TakeSummary>> {
+    let (folder, verdicts) = (folder.to_owned(), Arc::clone(verdicts));
+    tokio::task::spawn_blocking(move || scan_with(&folder, &verdicts)).await.ok()
 }
 
 /// What is in the folder now. What cannot be read is not there.
 pub fn scan(folder: &Path) -> Vec<TakeSummary> {
+    scan_with(folder, &Verdicts::default())
+}
+
+fn scan_with(folder: &Path, verdicts: &Verdicts) -> Vec<TakeSummary> {
     let mut files = Vec::new();
     for take in entries(folder) {
         // Of a ledger that cannot be read nothing is proven.
@@ -114,7 +121,11 @@ pub fn scan(folder: &Path) -> Vec<TakeSummary> {
             }
         }
     }
-    summarize(files, |take, id, nodes| length_ms(&folder.join(take.as_str()), id, nodes))
+    summarize(
+        files,
+        |take, id, nodes| length_ms(&folder.join(take.as_str()), id, nodes),
+        |take, ids| verdicts.of(&folder.join(take.as_str()), ids),
+    )
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {

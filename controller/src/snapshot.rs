@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
+use syncslate_report::Verdict;
 use syncslate_shared::protocol::{CurrentTake, Download, Finding, Marks, NodeState, NodeStatus};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::Wall;
@@ -60,6 +61,21 @@ pub struct TakeSummary {
     pub date: String,
     /// Take length in milliseconds, from the newest one's manifests; `None` when they do not tell.
     pub length_ms: Option<u64>,
+    /// What their sync reports say, newest first; of a take without one nothing.
+    pub sync: Vec<SyncSummary>,
+}
+
+/// A take's sync report in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SyncSummary {
+    /// The take.
+    pub id: TakeId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Whether all files are here and final.
+    pub complete: bool,
+    /// The verdict in a sentence.
+    pub summary: String,
 }
 
 /// One node's files of a take.

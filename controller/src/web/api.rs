@@ -7,7 +7,7 @@ use syncslate_shared::protocol::{CurrentTake, Download, Marks};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::Wall;
 
-use crate::snapshot::{NodeView, Snapshot, TakeSummary};
+use crate::snapshot::{NodeView, Snapshot, SyncSummary, TakeSummary};
 
 /// So many takes stand in the state and on the operator's page; all of them are at `/api/takes`.
 pub(super) const RECENT: usize = 8;
@@ -44,6 +44,8 @@ pub(super) struct Brief<'a> {
     bytes: u64,
     date: &'a str,
     length_ms: Option<u64>,
+    /// What the sync reports say, newest first.
+    sync: &'a [SyncSummary],
 }
 
 impl<'a> State<'a> {
@@ -78,6 +80,7 @@ impl<'a> Brief<'a> {
             bytes: take.bytes,
             date: &take.date,
             length_ms: take.length_ms,
+            sync: &take.sync,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use futures_util::stream;
+use syncslate_report::names::{self, Form};
 use syncslate_shared::take::TakeName;
 use tokio::fs::File;
 use warp::http::{StatusCode, header};
@@ -50,10 +51,10 @@ pub(super) fn wanted(file: &str) -> Option<TakeName> {
     TakeName::new(name).ok()
 }
 
-/// Sends `/media/{take}.tar` or `.zip`: every file of ours, and the ledger that proves them.
+/// Sends `/media/{take}.tar` or `.zip`: every file of ours, the ledger that proves them, and the sync reports.
 pub(super) async fn send(folder: &Path, take: &TakeSummary, file: &str) -> Result<Response, Refused> {
     let mut entries = Vec::new();
-    for name in names(take) {
+    for name in files(take) {
         let Some((path, meta)) = find(folder, Path::new(&name)).await else { continue };
         let modified_s = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let modified_s = modified_s.unwrap_or_default().as_secs();
@@ -66,11 +67,12 @@ pub(super) async fn send(folder: &Path, take: &TakeSummary, file: &str) -> Resul
     Ok(response)
 }
 
-fn names(take: &TakeSummary) -> Vec<String> {
+fn files(take: &TakeSummary) -> Vec<String> {
     let files = take.nodes.iter().flat_map(|node| node.files.iter().map(move |file| (node.ip, &file.name)));
     let files = files.map(|(ip, file)| format!("{}/{ip}/{file}", take.take));
-    let beside = [ledger::FILE, homes::FILE].map(|file| format!("{}/{file}", take.take));
-    files.chain(beside).collect()
+    let reports = take.ids.iter().flat_map(|id| Form::ALL.map(|form| names::file(id, form)));
+    let beside = [ledger::FILE, homes::FILE].map(str::to_owned).into_iter().chain(reports);
+    files.chain(beside.map(|file| format!("{}/{file}", take.take))).collect()
 }
 
 fn stream<F: Format>(entries: Vec<Entry>) -> Response {

@@ -20,6 +20,7 @@ mod metrics;
 mod pages;
 mod range;
 mod routes;
+mod sync;
 mod tar;
 mod view;
 mod zip;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use syncslate_report::names::Form;
 use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Clocks as _;
 use warp::filters::path::FullPath;
@@ -11,7 +12,7 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
-use super::{Site, api, archive, command, custody, live, login, media, metrics};
+use super::{Site, api, archive, command, custody, live, login, media, metrics, sync};
 use crate::lock::Visitor;
 use crate::snapshot::TakeSummary;
 
@@ -80,6 +81,12 @@ async fn get(site: &Arc<Site>, path: &str, headers: &HeaderMap, visitor: &Visito
             let take = known(&snapshot.takes, take)?;
             let freeable = custody::look(site, vec![take.clone()]).await;
             html(site.pages.take(visitor, &snapshot, take, &freeable)?)
+        }
+        ["takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
+            sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Html).await
+        }
+        ["api", "takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
+            sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Json).await
         }
         ["live"] => Ok(live::view(site)),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use syncslate_controller::snapshot::SyncSummary;
+use syncslate_report::Verdict;
+use syncslate_report::names::{self, Form};
 use syncslate_shared::protocol::{CurrentTake, Level, NodeState};
 use syncslate_shared::time::{Clocks as _, SystemClocks};
 
@@ -186,5 +189,39 @@ async fn a_take_lists_its_files() {
         let page = site.ask("GET", path, &["Accept: text/html,*/*;q=0.8"], "").await;
         assert_eq!(page.status, status, "{path}");
         assert!(page.body.starts_with("<!doctype html>"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_takes_sync_is_told_in_the_lists_and_opens_as_a_page_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let mut snapshot = empty();
+    let mut take = on_disk("A01", T0, 2);
+    let id = take.ids[0].clone();
+    let summary = "2 cameras: 1 frame is missing; nearest frames lie 3.00 ms apart".to_owned();
+    take.sync.push(SyncSummary { id: id.clone(), verdict: Verdict::Amber, complete: false, summary: summary.clone() });
+    snapshot.takes = vec![take, on_disk("B02", T0, 1)];
+    let folder = root.path().join("A01");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(names::file(&id, Form::Html)), "<!DOCTYPE html><p>the page").unwrap();
+    std::fs::write(folder.join(names::file(&id, Form::Json)), r#"{"v":1}"#).unwrap();
+    let site = Site::with_downloads(snapshot, root.path()).await;
+    for page in ["/takes", "/", "/takes/A01"] {
+        let html = site.get(page).await.body;
+        assert!(html.contains("Look first, first look") && html.contains(r#"data-verdict="amber""#), "{page}");
+    }
+    assert!(site.get("/takes/A01").await.body.contains(&format!("/takes/A01/sync/{}", id.stamp)));
+    for page in ["/takes/A01/sync".to_owned(), format!("/takes/A01/sync/{}", id.stamp)] {
+        let answer = site.get(&page).await;
+        assert_eq!(answer.body, "<!DOCTYPE html><p>the page");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline';"), "{policy}");
+    }
+    assert_eq!(site.get("/api/takes/A01/sync").await.body, r#"{"v":1}"#);
+    let listed = site.get("/api/takes").await.body;
+    assert!(listed.contains(&summary) && listed.contains(r#""verdict":"amber""#), "{listed}");
+    for nothing in ["/takes/B02/sync", "/takes/A01/sync/20010101_000000", "/api/takes/C03/sync", "/takes/A01/sync/x/y"]
+    {
+        assert_eq!(site.get(nothing).await.status, 404, "{nothing}");
     }
 }

@@ -154,6 +154,7 @@ pub(crate) fn on_disk(name: &str, t0: Wall, count: u8) -> TakeSummary {
         ids: vec![id],
         nodes,
         length_ms: Some(93_400),
+        sync: Vec::new(),
     }
 }
 

@@ -9,7 +9,8 @@ use super::copies::{Copies, copies};
 use super::{node_name, words};
 use crate::freeable::Freeable;
 use crate::ledger::Custody;
-use crate::snapshot::{FileEntry, NodeFiles, Snapshot, TakeSummary};
+use crate::reports::colour;
+use crate::snapshot::{FileEntry, NodeFiles, Snapshot, SyncSummary, TakeSummary};
 
 /// The page `/takes`.
 #[derive(Clone, Debug, Serialize)]
@@ -28,6 +29,10 @@ pub(super) struct TakeLine {
     length: String,
     /// Cameras, files and size in a sentence.
     contents: String,
+    /// The newest sync report's verdict: `green`, `amber`, `red`; empty without a report.
+    verdict: &'static str,
+    /// The same in words.
+    sync: String,
 }
 
 /// The page `/takes/{take}`.
@@ -39,11 +44,40 @@ pub(in crate::web) struct TakePage {
     again: Option<String>,
     /// Said when it was renamed here.
     recorded: Option<String>,
+    /// The sync reports, newest first.
+    reports: Vec<ReportLine>,
     /// What can be deleted on the cameras, and what stays.
     copies: Vec<Copies>,
     /// The name under which it can be asked for: cameras know it by no other.
     asked: String,
     cameras: Vec<Camera>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ReportLine {
+    verdict: &'static str,
+    word: String,
+    summary: String,
+    href: String,
+    /// Which take, when the name was used more than once.
+    date: Option<String>,
+}
+
+impl ReportLine {
+    fn of(take: &TakeSummary, sync: &SyncSummary) -> Self {
+        Self {
+            verdict: colour(sync.verdict),
+            word: told(sync),
+            summary: sync.summary.clone(),
+            href: format!("/takes/{}/sync/{}", take.take, sync.id.stamp),
+            date: (take.ids.len() > 1).then(|| sync.id.stamp.readable()),
+        }
+    }
+}
+
+fn told(sync: &SyncSummary) -> String {
+    let first = if sync.complete { "" } else { ", first look" };
+    format!("{}{first}", syncslate_report::page::word(sync.verdict))
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -94,6 +128,8 @@ impl TakeLine {
                 words::count(files as u64, "file", "files"),
                 words::bytes(take.bytes)
             ),
+            verdict: take.sync.first().map_or("", |sync| colour(sync.verdict)),
+            sync: take.sync.first().map_or_else(String::new, told),
         }
     }
 }
@@ -111,6 +147,7 @@ impl TakePage {
             recorded: (!other.is_empty()).then(|| {
                 format!("Renamed here: recorded as {}, and its files are still called so.", other.join(" and "))
             }),
+            reports: take.sync.iter().map(|sync| ReportLine::of(take, sync)).collect(),
             copies: copies(freeable, snapshot),
             asked: take.ids.first().map_or_else(|| take.take.to_string(), |id| id.name.to_string()),
             cameras: take.nodes.iter().map(|node| camera(take, node, snapshot)).collect(),

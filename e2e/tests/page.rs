@@ -90,6 +90,62 @@ fn a_shoot_with_a_thumb_on_a_phone() {
     expect_whole(&rig, "thumb_01");
 }
 
+#[test]
+fn a_note_may_come_after_the_press_and_marks_can_be_mended() {
+    let rig = two();
+    let (browser, other) = (Browser::phone(), Browser::desktop());
+    for browser in [&browser, &other] {
+        browser.open(rig.http, "/");
+        browser.see(".word", "ARMED");
+    }
+    rig.roll("noted_03");
+    browser.see("#take", "");
+    assert_eq!(browser.run("return document.getElementById('take').value"), json!("noted_04"));
+    browser.pause(TWO_PRESSES);
+    browser.press("#mark");
+    browser.see("#note-label", "Note for mark 1 at 00:00:");
+    browser.fill("#note", "she laughs");
+    browser.enter();
+    browser.see(".marks .note", "she laughs");
+    browser.see("#note-label", "Note for the next mark");
+    other.see(".marks .note", "she laughs");
+    // By the keys: M marks, N goes to its note.
+    other.key('m');
+    other.see("#note-label", "Note for mark 2");
+    other.key('n');
+    wait_for("the field", || other.run("return document.activeElement.id") == json!("note"));
+    for key in "twice".chars() {
+        other.key(key);
+    }
+    other.enter();
+    other.see(".marks [data-key='2'] .note", "twice");
+    browser.press(".marks [data-key='1'] [data-mark=edit]");
+    browser.fill(".marks .edit input", "he laughs");
+    browser.press(".marks .edit [type=submit]");
+    other.see(".marks [data-key='1'] .note", "he laughs");
+    other.press(".marks [data-key='2'] [data-mark=delete]");
+    other.see(".marks [data-key='2'] [data-mark=delete]", "Press again");
+    other.pause(TWO_PRESSES);
+    other.press(".marks [data-key='2'] [data-mark=delete]");
+    browser.see(".mark-answer", "");
+    wait_for("the mark to be gone", || browser.run("return document.querySelectorAll('.marks li').length") == json!(1));
+    rig.recorded(2, 60);
+    let idle = rig.cut();
+    for i in 1..=2 {
+        rig.finished(i, &idle);
+    }
+    // Also after the cut, and each camera's own list follows.
+    assert_eq!(rig.ask("mark", r#"{"n":1,"note":"both laugh"}"#)["ok"], true);
+    for ip in rig.ips() {
+        wait_for("the camera's list", || {
+            let files = std::fs::read_dir(rig.videos(ip)).unwrap().flatten();
+            let list = files.map(|file| file.path()).find(|path| path.to_string_lossy().ends_with("_markers.txt"));
+            let text = std::fs::read_to_string(list.unwrap()).unwrap();
+            text.lines().filter(|line| !line.starts_with('#')).count() == 1 && text.contains("both laugh")
+        });
+    }
+}
+
 /// The page says within this time that the controller is gone.
 const SAID_WITHIN: Duration = Duration::from_secs(3);
 

@@ -157,6 +157,7 @@ fn downloads_the_library_and_notices_are_told() {
         bytes: 1,
         date: String::new(),
         length_ms: None,
+        sync: Vec::new(),
     };
     snapshot.takes = vec![take("A", Custody::Verified)];
     assert_eq!(reader.look(&snapshot), [""; 0]);

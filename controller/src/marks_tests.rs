@@ -29,7 +29,15 @@ fn manifest(folder: &Path, ip: &str, marks: &[u32]) {
 }
 
 fn summary() -> TakeSummary {
-    TakeSummary { take: name("A"), ids: vec![old()], nodes: Vec::new(), bytes: 0, date: String::new(), length_ms: None }
+    TakeSummary {
+        take: name("A"),
+        ids: vec![old()],
+        nodes: Vec::new(),
+        bytes: 0,
+        date: String::new(),
+        length_ms: None,
+        sync: Vec::new(),
+    }
 }
 
 #[test]

@@ -127,7 +127,15 @@ pub fn tell(
 
 /// What the list of takes says of reports; each is read once, until its file changes.
 #[derive(Debug, Default)]
-pub struct Verdicts(Mutex<BTreeMap<PathBuf, ((u64, Option<SystemTime>), Option<SyncSummary>)>>);
+pub struct Verdicts(Mutex<BTreeMap<PathBuf, Seen>>);
+
+/// A report's file as it was when it was read.
+#[derive(Debug)]
+struct Seen {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    summary: Option<SyncSummary>,
+}
 
 /// The part of a report that a list shows.
 #[derive(Deserialize)]
@@ -150,15 +158,15 @@ impl Verdicts {
             known.remove(path);
             return None;
         };
-        let state = (meta.len(), meta.modified().ok());
-        if let Some((_, summary)) = known.get(path).filter(|(known, _)| *known == state) {
-            return summary.clone();
+        let (bytes, modified) = (meta.len(), meta.modified().ok());
+        if let Some(seen) = known.get(path).filter(|seen| (seen.bytes, seen.modified) == (bytes, modified)) {
+            return seen.summary.clone();
         }
         let brief = fs::read(path).ok().and_then(|json| serde_json::from_slice::<Brief>(&json).ok());
         let summary = brief
             .filter(|brief| brief.v == VERSION)
             .map(|Brief { verdict, complete, summary, .. }| SyncSummary { id: id.clone(), verdict, complete, summary });
-        known.insert(path.to_owned(), (state, summary.clone()));
+        known.insert(path.to_owned(), Seen { bytes, modified, summary: summary.clone() });
         summary
     }
 }

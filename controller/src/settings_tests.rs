@@ -66,7 +66,7 @@ fn with_accounts_the_doors_are_open_to_those_who_have_one() {
 #[test]
 fn each_wrong_setting_is_refused_with_its_message() {
     let hint = "\n\nhint: `--help` and the example settings in the guide name every key";
-    let table: [(&[&str], &str, &str); 18] = [
+    let table: [(&[&str], &str, &str); 19] = [
         (
             &[],
             "[mqtt]\nport = 1",

@@ -4,7 +4,6 @@
 //! controller. Neither holds anything back for a slow reader: one that fell behind gets the newest state whole.
 
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -12,6 +12,7 @@ use warp::reply::Response;
 use super::Site;
 use super::answer::{Refused, set};
 use super::command;
+use crate::lock::Visitor;
 use crate::previews::Size;
 use crate::snapshot::{NodeView, Snapshot};
 use crate::viewfinder::Shown;
@@ -78,11 +79,12 @@ fn none(node: &NodeView) -> Response {
 pub(super) async fn identify<B: warp::Buf>(
     site: &Site,
     ip: &str,
+    visitor: &Visitor,
     headers: &HeaderMap,
     body: impl warp::Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
     command::same_site(headers)?;
     command::read(headers, body).await?;
     let ip = known(&site.door.snapshot.borrow(), ip)?.ip;
-    command::send(site, "identify", format!("{{\"nodes\":[\"{ip}\"]}}").as_bytes()).await
+    command::send(site, "identify", visitor, format!("{{\"nodes\":[\"{ip}\"]}}").as_bytes()).await
 }

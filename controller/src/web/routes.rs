@@ -165,7 +165,7 @@ async fn post<B: Buf>(
         return custody::post(site, rest, visitor, headers, body).await;
     }
     if let ["api", "nodes", ip, "identify"] = segments.as_slice() {
-        return preview::identify(site, ip, headers, body).await;
+        return preview::identify(site, ip, visitor, headers, body).await;
     }
     match path.strip_prefix("/api/") {
         Some(word) if is_command(word) => command::obey(site, word, visitor, headers, body).await,

@@ -11,7 +11,6 @@ use syncslate_controller::lock::Lock;
 use syncslate_controller::logbook::Logbook;
 use syncslate_controller::naming;
 use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Set, Snapshot, TakeSummary};
-use syncslate_controller::snapshot::{FileEntry, NodeFiles, NodeView, Snapshot, TakeSummary};
 use syncslate_controller::viewfinder::Viewfinder;
 use syncslate_shared::camera::{Can, Key};
 use syncslate_shared::files::{Base, Kind};

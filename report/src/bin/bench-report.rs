@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
     let minutes = numbers.next().flatten().unwrap_or(60);
     let folder = tempfile::tempdir()?;
     let take = folder.path().join("bench");
-    let id = TakeId::try_from("bench_20251023_140210".to_owned()).map_err(|e| io::Error::other(e.to_string()))?;
+    let id = TakeId::try_from("bench_20251023_140210".to_owned()).map_err(io::Error::other)?;
     let mut bytes = 0;
     for n in 1..=cameras {
         bytes += camera(&take, &id, n, u64::from(minutes) * 1800)?;

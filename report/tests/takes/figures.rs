@@ -52,7 +52,8 @@ fn every_value_is_named_and_nothing_else() {
     near("the gap's end", gap.to_us as f64, 73.3e6, PERIOD);
     let mut expected = vec!["frames_missing", "frames_missing", "gap"];
     let mut found = codes(&report);
-    (expected.sort_unstable(), found.sort());
+    expected.sort_unstable();
+    found.sort();
     assert_eq!(found, expected, "{:#?}", report.reasons);
     assert_eq!((report.verdict, report.complete), (Verdict::Amber, true));
     near("the drift of a pair", report.pairs[1].drift_ppm.unwrap(), 200.0, 1.0);

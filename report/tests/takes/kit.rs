@@ -131,6 +131,7 @@ impl Camera {
                 fps: self.fps,
                 start_ms: 300,
                 ring_s: 4.0,
+                ..CameraReport::default()
             }),
             encoder: Some("libx264".into()),
             stamps: Some(self.stamps),

@@ -94,33 +94,6 @@ fn told(sync: &SyncSummary) -> String {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct ReportLine {
-    verdict: &'static str,
-    word: String,
-    summary: String,
-    href: String,
-    /// Which take, when the name was used more than once.
-    date: Option<String>,
-}
-
-impl ReportLine {
-    fn of(take: &TakeSummary, sync: &SyncSummary) -> Self {
-        Self {
-            verdict: colour(sync.verdict),
-            word: told(sync),
-            summary: sync.summary.clone(),
-            href: format!("/takes/{}/sync/{}", take.take, sync.id.stamp),
-            date: (take.ids.len() > 1).then(|| sync.id.stamp.readable()),
-        }
-    }
-}
-
-fn told(sync: &SyncSummary) -> String {
-    let first = if sync.complete { "" } else { ", first look" };
-    format!("{}{first}", syncslate_report::page::word(sync.verdict))
-}
-
-#[derive(Clone, Debug, Serialize)]
 struct Camera {
     name: String,
     ip: String,

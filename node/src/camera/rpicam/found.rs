@@ -14,8 +14,11 @@ pub(super) struct Found {
     pub(super) can: Can,
 }
 
+/// The least and the most.
+type Whole = (u64, u64);
+
 /// libcamera's names of what can be set, and its range before it knows the sensor.
-const CONTROLS: [(&str, Key, Option<(u64, u64)>); 4] = [
+const CONTROLS: [(&str, Key, Option<Whole>); 4] = [
     ("ExposureTime", Key::ExposureUs, Some((1, 1_000_000))),
     ("AnalogueGain", Key::Gain, Some((1, 16))),
     ("ColourGains", Key::Awb, Some((0, 32))),

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use syncslate_shared::files::Base;
@@ -9,13 +11,22 @@ use syncslate_shared::files::Base;
 use crate::event::{Broken, RemoteFile};
 use crate::rsync::PARTIAL;
 
+/// A program that is just being started has all our files open until it is there, a let-go lock as well.
+const STARTING: Duration = Duration::from_millis(5);
+const STARTS: usize = 20;
+
 /// Holds a node's folder: one transfer at a time writes into it, also of two controllers.
 pub(crate) fn hold(folder: &Path) -> Result<File, Broken> {
     let lock = File::open(folder).map_err(|e| Broken::for_now(format!("cannot open {}: {e}", folder.display())))?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
-        Err(e) => {
-            Err(Broken::for_now(format!("another download writes into {} at this moment ({e})", folder.display())))
+    let mut tries = 1..STARTS;
+    loop {
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(lock),
+            Err(_) if tries.next().is_some() => thread::sleep(STARTING),
+            Err(e) => {
+                let folder = folder.display();
+                return Err(Broken::for_now(format!("another download writes into {folder} at this moment ({e})")));
+            }
         }
     }
 }

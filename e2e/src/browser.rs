@@ -107,6 +107,9 @@ impl Browser {
     pub fn press(&self, css: &str) {
         self.runtime.block_on(async {
             let element = self.client().wait().for_element(Locator::Css(css)).await.unwrap();
+            // The driver's own scrolling leaves what lies in view but below the fixed buttons.
+            let scroll = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})";
+            self.client().execute(scroll, vec![json!(element)]).await.unwrap();
             element.click().await.unwrap();
         });
     }

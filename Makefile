@@ -26,7 +26,7 @@ demo:
 test:
 	@.ci/install $(TEST_TOOLS)
 	@.ci/clients $(CLIENTS)
-	cargo build --workspace --bins --locked
+	cargo build --workspace --bins --tests --locked
 	cargo test --workspace --locked
 	SYNCSLATE_CLIENTS=$(CLIENTS) cargo test --workspace --locked --test others -- --include-ignored
 

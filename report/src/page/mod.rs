@@ -1,6 +1,6 @@
 //! The report as one HTML file that needs nothing else: no script, no font, no picture from elsewhere. Pure.
 //!
-//! Whatever comes from outside (names, notes, causes) goes through [`text::escaped`].
+//! Whatever comes from outside (names, notes, causes) goes through `text::escaped`.
 
 mod draw;
 mod phase;

@@ -153,7 +153,13 @@ impl Browser {
 
     /// Keeps a picture of the whole page, also of what one would have to scroll to.
     pub fn long_picture(&self, file: &Path) {
-        let told = self.tell("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true}));
+        // Without a scroll bar, which would take its width from the picture and not from the page.
+        self.tell("Emulation.setScrollbarsHidden", json!({"hidden": true}));
+        let size = self
+            .run("const {scrollWidth, scrollHeight} = document.documentElement; return [scrollWidth, scrollHeight]");
+        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1});
+        let settings = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let told = self.tell("Page.captureScreenshot", settings);
         std::fs::write(file, from_base64(told["data"].as_str().unwrap())).unwrap();
     }
 }

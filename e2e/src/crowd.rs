@@ -2,6 +2,8 @@
 //! For how the page looks and how fast it is with more nodes than one machine can simulate.
 
 use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use syncslate_shared::access::Access;
@@ -14,11 +16,37 @@ use tokio::runtime::Runtime;
 const NAMES: [&str; 8] =
     ["left", "centre", "right", "overhead", "crane", "the door behind the audience, long lens", "piano", "conductor"];
 
+/// As often as a node says its status although nothing changed.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
 /// Nodes that only talk.
 #[derive(Debug)]
 pub struct Crowd {
-    runtime: Runtime,
-    members: Vec<(Ipv4Addr, Link, Value)>,
+    _runtime: Runtime,
+    members: Vec<Member>,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    ip: Ipv4Addr,
+    link: Link,
+    status: Arc<Mutex<Value>>,
+}
+
+impl Member {
+    fn say(&self) {
+        let mut status = self.status.lock().unwrap().clone();
+        status["at"] = json!(SystemClocks.wall());
+        self.link.say(&Topic::Status(self.ip), status.to_string().into_bytes());
+    }
+
+    /// Says its status again and again, as a node does: one that is silent counts as gone.
+    async fn live(self) {
+        loop {
+            self.say();
+            tokio::time::sleep(STATUS_EVERY).await;
+        }
+    }
 }
 
 impl Crowd {
@@ -39,38 +67,29 @@ impl Crowd {
                     subscriptions: Vec::new(),
                     will: None,
                 };
-                let guard = runtime.enter();
+                let _guard = runtime.enter();
                 let (link, mut events) = Link::open(settings);
-                drop(guard);
+                let member = Member { ip, link, status: Arc::new(Mutex::new(status(ip, i))) };
                 runtime.spawn(async move { while events.recv().await.is_some() {} });
-                (ip, link, status(ip, i))
+                runtime.spawn(member.clone().live());
+                member
             })
             .collect();
-        let crowd = Self { runtime, members };
-        (0..crowd.members.len()).for_each(|i| crowd.say(i));
-        crowd
+        Self { _runtime: runtime, members }
     }
 
     /// Their addresses.
     pub fn ips(&self) -> Vec<Ipv4Addr> {
-        self.members.iter().map(|(ip, ..)| *ip).collect()
+        self.members.iter().map(|member| member.ip).collect()
     }
 
     /// Changes what a node says of itself, and says it.
-    pub fn change(&mut self, i: usize, change: &Value) {
-        let now = &mut self.members[i].2;
-        for (key, value) in change.as_object().into_iter().flatten() {
-            now[key] = value.clone();
+    pub fn change(&self, i: usize, change: &Value) {
+        let member = &self.members[i];
+        if let Value::Object(now) = &mut *member.status.lock().unwrap() {
+            now.extend(change.as_object().cloned().unwrap_or_default());
         }
-        self.say(i);
-    }
-
-    fn say(&self, i: usize) {
-        let (ip, link, status) = &self.members[i];
-        let mut status = status.clone();
-        status["at"] = json!(SystemClocks.wall());
-        let _guard = self.runtime.enter();
-        link.say(&Topic::Status(*ip), status.to_string().into_bytes());
+        member.say();
     }
 }
 

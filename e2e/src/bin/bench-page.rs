@@ -38,7 +38,7 @@ fn main() {
     let nodes: u8 = words.next().map_or(30, |word| word.parse().unwrap());
     let events: usize = words.next().map_or(300, |word| word.parse().unwrap());
     let rig = Rig::new();
-    let mut crowd = Crowd::join(rig.mqtt, nodes);
+    let crowd = Crowd::join(rig.mqtt, nodes);
     let topic = format!("status/{}", crowd.ips().last().unwrap());
     rig.ear.wait("the last node to be known", &topic, |_| Some(()));
 

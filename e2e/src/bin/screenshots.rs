@@ -66,7 +66,7 @@ fn main() {
     shoot(&folder, Rig::new().http, &[("standby-0", "/"), ("takes-none", "/takes")], "");
     for n in [1, 12, 30] {
         let rig = Rig::new();
-        let mut crowd = Crowd::join(rig.mqtt, n);
+        let crowd = Crowd::join(rig.mqtt, n);
         let topic = format!("status/{}", crowd.ips().last().unwrap());
         rig.ear.wait("the last node to be known", &topic, |_| Some(()));
         if n == 12 {

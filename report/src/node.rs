@@ -6,7 +6,7 @@ use syncslate_shared::manifest::{Manifest, StampSource};
 use syncslate_shared::time::Wall;
 
 use crate::count::{Break, Counted, count};
-use crate::fit::{Fit, Stretch, blocks, fit, rough_period};
+use crate::fit::{Block, Fit, Stretch, blocks, fit, rough_period};
 use crate::model::{Clock, Dropped, Hole, Jitter, MOST, Node};
 use crate::nominal::{period_us, wrapped};
 use crate::table::Table;
@@ -337,8 +337,12 @@ fn phases(node: &mut Node, stretches: &[Stretch], period: f64, slope: f64, grid:
     let points: usize = stretches.iter().map(|stretch| stretch.blocks.len()).sum();
     let every = points.div_ceil(POINTS).max(1);
     let curve = |stretch: &Stretch| {
-        let at = stretch.blocks.iter().step_by(every).map(|block| since(stretch) + block.n * period + block.late);
-        at.map(|us| [round(us / 1e6, 1000.0), round(wrapped(us, step), 10.0)]).collect()
+        let point = |block: &Block| {
+            let due = |n: f64| since(stretch) + n * period + block.late;
+            // The middle of a block may lie between two frames, but a phase is that of a frame.
+            [round(due(block.n) / 1e6, 1000.0), round(wrapped(due(block.n.floor()), step), 10.0)]
+        };
+        stretch.blocks.iter().step_by(every).map(point).collect()
     };
     // Of a camera with more stretches than points only the first ones are drawn.
     node.curve = stretches.iter().take(POINTS).map(curve).collect();

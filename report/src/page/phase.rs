@@ -14,7 +14,7 @@ pub(super) fn draw(report: &Report, size: Size) -> String {
     };
     let (top, height) = (14.0, if size == Size::Wide { 300.0 } else { 240.0 });
     let bottom = height - 26.0;
-    let axis = Axis { left: 52.0, right: size.width() - 8.0, seconds: seconds(report) };
+    let axis = Axis { left: 62.0, right: size.width() - 8.0, seconds: seconds(report) };
     // From −0.1 to 0.9 of a period, the later the higher.
     let y = |us: f64| bottom - (us / period + BEFORE).clamp(0.0, 1.0) * (bottom - top);
     let mut out = String::new();

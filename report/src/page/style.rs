@@ -47,7 +47,8 @@ svg text.name{fill:var(--text)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;margin-top:6px}
 th,td{text-align:right;padding:6px 10px;border-top:1px solid var(--line);white-space:nowrap;vertical-align:top}
-th{font-weight:600}thead th{border-top:0;color:var(--quiet);font-weight:500;white-space:normal;vertical-align:bottom}
+th{font-weight:600}thead th{border-top:0;color:var(--quiet);font-weight:500;white-space:normal;overflow-wrap:normal;vertical-align:bottom}
+th small{color:var(--quiet);font-weight:400}
 th:first-child,td:first-child,.left{text-align:left}
 th:first-child,td:first-child{padding-left:0}
 .long{white-space:normal;min-width:24ch}

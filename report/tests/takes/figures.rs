@@ -71,6 +71,20 @@ fn cameras_that_do_their_best_are_green() {
     assert_eq!(report.fleet.missing, 0);
     assert!(report.summary.starts_with("3 cameras: no frame is missing; nearest frames lie"), "{}", report.summary);
     assert_eq!(report.nodes[0].clock.readings.len(), 2);
+    for [_, phase] in report.nodes[0].curve.iter().flatten() {
+        near("the curve of a camera that keeps its phase", *phase, 5_000.0, 100.0);
+    }
+}
+
+#[test]
+fn the_curve_of_a_short_take_is_as_high_as_its_phase() {
+    // Few frames lie between two points, an even or an odd number of them, and the last ones are fewer.
+    for seconds in [3.0, 20.0, 32.3, 61.7] {
+        let report = film(&[Camera { seconds, ..camera(1, 11_000.0, 0.0) }]);
+        for [s, phase] in report.nodes[0].curve.iter().flatten() {
+            near(&format!("the curve at {s} of {seconds} s"), *phase, 11_000.0, 150.0);
+        }
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::backlog::Backlog;
 use crate::camera::raw::RawCamera;
-use crate::camera::{AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Sink};
+use crate::camera::{AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Sink, Steering};
 use crate::fifo::Fifo;
 use crate::framecrc::Line;
 use crate::ivf::{FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader};
@@ -42,7 +42,7 @@ pub async fn run_once(camera: RawCamera, settings: &CameraSettings, sink: &Sink)
         Ok(parts) => parts,
         Err(message) => return CameraEnd { code: "encoder_exited", message },
     };
-    let facts = CameraFacts { model, encoder: codec.to_owned(), stamps };
+    let facts = CameraFacts { model, encoder: codec.to_owned(), stamps, steering: Steering::Free };
     if sink.send(CameraEvent::Up(facts)).await.is_err() {
         return CameraEnd { code: "camera_exited", message: "the node ends".into() };
     }

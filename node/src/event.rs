@@ -59,6 +59,9 @@ pub enum StoreCommand {
     Segment,
     /// Keep a picture.
     Keep(AccessUnit),
+    /// The instant from which pictures belong to the take, told before the first one: T0, or of a camera on the frame
+    /// grid half a period before the frame that is nearest to T0.
+    From(Wall),
     /// Pictures before T0 that this camera needs to be played: how many of those kept so far.
     LeadIn(u64),
     /// Note a gap.

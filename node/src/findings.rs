@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use syncslate_shared::manifest::Gap;
-use syncslate_shared::protocol::{ClockReading, Drops, Fault, Finding, Level};
+use syncslate_shared::protocol::{ClockReading, Drops, Fault, Finding, Level, Phase, PhaseState};
 use syncslate_shared::size::Size;
 
+use crate::camera::Steering;
+use crate::phase::told;
 use crate::probe::Power;
 
 /// With less than this many seconds of room the disk is short.
@@ -50,6 +52,10 @@ pub struct Seen<'a> {
     pub wishes: &'a [Finding],
     /// How many gaps the take has, and the last one.
     pub gaps: Option<(u64, &'a Gap)>,
+    /// Where the camera's frames lie against the frame grid.
+    pub phase: Option<Phase>,
+    /// Whether it is held there.
+    pub steering: Option<&'a Steering>,
 }
 
 /// All findings, the worst first.
@@ -58,6 +64,7 @@ pub fn find(seen: &Seen<'_>) -> Vec<Finding> {
     found.extend(disk(seen));
     found.extend(slow_disk(seen));
     found.extend(camera(seen));
+    found.extend(phase(seen));
     found.extend(missing(seen));
     found.extend(seen.wishes.iter().cloned());
     found.extend(clock(seen.clock));
@@ -115,6 +122,22 @@ fn camera(seen: &Seen<'_>) -> Vec<Finding> {
         found.push(finding(Level::Warning, "encoder_behind", message, remedy));
     }
     found
+}
+
+fn phase(seen: &Seen<'_>) -> Option<Finding> {
+    match (seen.steering?, seen.phase) {
+        (Steering::Unable { why, remedy }, _) => {
+            let message = format!("the camera runs free, up to a frame apart from the others: {why}");
+            Some(finding(Level::Info, "phase_free", message, remedy))
+        }
+        (Steering::Grid, Some(Phase { state: PhaseState::Lost, error_us, .. })) => {
+            let message = format!("the camera is not held on the frame grid: its frames lie {} off it", told(error_us));
+            let remedy = "see that the frame rate is below the highest of the sensor's mode, that the clock is not being \
+                          set, and that no `rpicam-vid --sync server` runs in this network";
+            Some(finding(Level::Warning, "phase_lost", message, remedy))
+        }
+        _ => None,
+    }
 }
 
 fn missing(seen: &Seen<'_>) -> Vec<Finding> {
@@ -251,6 +274,28 @@ mod tests {
             let level = if code == "clock_unknown" { Level::Info } else { Level::Warning };
             assert!(find(&seen).iter().all(|f| f.level == level && !f.remedy.is_empty()));
         }
+    }
+
+    #[test]
+    fn a_camera_that_should_be_on_the_grid_says_why_it_is_not() {
+        let clock = reading(true, Some(3));
+        let unable = Steering::Unable { why: "rpicam-vid 1.5 knows no `--sync`".into(), remedy: "update it" };
+        let base = Seen { clock: Some(&clock), ..Seen::default() };
+        let found = find(&Seen { steering: Some(&unable), ..base });
+        assert_eq!(
+            (found[0].code.as_str(), found[0].level, found[0].remedy.as_str()),
+            ("phase_free", Level::Info, "update it")
+        );
+        assert!(found[0].message.ends_with("apart from the others: rpicam-vid 1.5 knows no `--sync`"));
+        let lies = |state, steering| {
+            let phase = Some(Phase { state, error_us: 3_240, worst_us: 3_300 });
+            find(&Seen { phase, steering: Some(steering), ..base }).pop().map(|found| (found.code, found.message))
+        };
+        let (code, message) = lies(PhaseState::Lost, &Steering::Grid).unwrap();
+        assert_eq!(code, "phase_lost");
+        assert!(message.ends_with("its frames lie +3.2 ms off it"), "{message}");
+        assert_eq!(lies(PhaseState::Seeking, &Steering::Grid), None);
+        assert_eq!(lies(PhaseState::Free, &Steering::Free), None);
     }
 
     #[test]

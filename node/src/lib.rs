@@ -14,6 +14,7 @@ pub mod h264;
 pub mod ivf;
 pub mod led;
 pub mod orders;
+pub mod phase;
 pub mod picture;
 pub mod power;
 pub mod preview;

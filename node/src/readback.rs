@@ -78,6 +78,7 @@ mod tests {
     use syncslate_shared::manifest::StampSource;
 
     use super::*;
+    use crate::camera::Steering;
     use crate::wishes::tests::camera;
 
     #[test]
@@ -90,7 +91,12 @@ mod tests {
 
     #[test]
     fn only_an_encoder_of_ours_has_a_bit_rate() {
-        let facts = |encoder: &str| CameraFacts { model: None, encoder: encoder.into(), stamps: StampSource::Driver };
+        let facts = |encoder: &str| CameraFacts {
+            model: None,
+            encoder: encoder.into(),
+            stamps: StampSource::Driver,
+            steering: Steering::Free,
+        };
         let (usb, pi) = (camera("v4l2"), camera("rpicam"));
         let can = |camera: &CameraSettings, encoder| {
             Readback::default().can(&Can::widest(&[Key::Bitrate]), camera, Some(&facts(encoder))).has(Key::Bitrate)

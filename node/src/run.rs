@@ -9,6 +9,7 @@ use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::order::{Order, OrderAnswer};
 use syncslate_shared::protocol::{
     self, CameraReport, ClockReading, CurrentTake, Departed, DiskReading, Finding, Marks, NodeState, NodeStatus,
+    PhaseState,
 };
 use syncslate_shared::report::Failure;
 use syncslate_shared::systemd::Systemd;
@@ -141,6 +142,7 @@ struct Telling {
     wished: Option<Wished>,
     /// How much is known of what the camera has.
     told: usize,
+    phase: Option<PhaseState>,
 }
 
 impl Node {
@@ -158,12 +160,11 @@ impl Node {
             subscriptions: subscriptions(ip),
             will: Some((Topic::Status(ip), protocol::write(&Departed::of(ip)))),
         });
-        let period = Duration::from_secs_f64(1.0 / settings.camera.fps);
         let wanted = SessionSettings {
             arm: settings.arm,
             ring: settings.ring,
             pre_roll: settings.pre_roll,
-            period,
+            grid: settings.camera.grid(),
             reserve: settings.reserve.0,
         };
         let (camera_sink, cameras) = mpsc::channel(CAMERA_QUEUE);
@@ -308,7 +309,7 @@ impl Node {
         let CameraSettings { width, height, fps, bitrate, controls, .. } = &camera;
         tracing::info!("the camera is set to {width}x{height} at {fps} fps, {} bit/s; {}", bitrate.0, controls.words());
         self.readback = Readback::default();
-        self.session.on_other_settings(Duration::from_secs_f64(1.0 / fps), now);
+        self.session.on_other_settings(camera.grid(), now);
         self.settings.camera = camera;
     }
 
@@ -386,6 +387,7 @@ impl Node {
             segment: self.store.kept().segment,
             wished: self.wishes.holds().cloned(),
             told: self.readback.known(),
+            phase: self.session.phase().map(|phase| phase.state),
         };
         if self.said.as_ref().is_some_and(|said| said.key == key && now.since(said.at) < every) {
             return;
@@ -409,6 +411,7 @@ impl Node {
             actual: self.readback.actual(camera, facts, self.session.ring()),
             wished: self.wishes.holds().cloned(),
             pending: self.wishes.pending(),
+            phase: self.session.phase(),
         }
     }
 
@@ -468,6 +471,8 @@ impl Node {
             step_us: self.session.step_us(now),
             drops: self.session.rolling().map(|(_, drops)| drops).unwrap_or_default(),
             gaps: self.session.gaps(),
+            phase: self.session.phase(),
+            steering: self.session.facts().map(|facts| &facts.steering),
         })
     }
 

@@ -99,6 +99,7 @@ struct CameraFile {
     fps: Option<f64>,
     bitrate: Option<Bitrate>,
     encoder: Option<EncoderWord>,
+    sync: Option<SyncWord>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -130,6 +131,13 @@ enum EncoderWord {
     Auto,
     Libx264,
     H264V4l2m2m,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SyncWord {
+    Auto,
+    Off,
 }
 
 /// Everything the node runs by.
@@ -198,6 +206,7 @@ impl Settings {
                 EncoderWord::H264V4l2m2m => EncoderChoice::V4l2m2m,
             },
             controls: syncslate_shared::camera::Settings::default(),
+            sync: file.camera.sync != Some(SyncWord::Off),
         };
         let ring = range("capture.ring_s", file.capture.ring_s.unwrap_or(4.0), 1.0, 60.0)?;
         let MqttFile { broker, user, password_file, ca, prefix } = file.mqtt;
@@ -294,7 +303,7 @@ mod tests {
 
     #[test]
     fn bad_settings_are_refused_by_name() {
-        let table: [(&[&str], &str, &str); 11] = [
+        let table: [(&[&str], &str, &str); 12] = [
             (&[], "colour = 'red'", "unknown field `colour`"),
             (&[], "[camera]\nkind = 'webcam'", "camera.kind: `webcam` is no camera"),
             (&["--camera", "webcam"], "", "`webcam` is no camera"),
@@ -304,6 +313,7 @@ mod tests {
             (&["--bitrate", "fast"], "", "`fast` is no bit rate"),
             (&[], "[capture]\nring_s = 2\npre_roll_s = 3", "capture.pre_roll_s: 3 does not lie between 0 and 1.5"),
             (&[], "[capture]\nreserve = '1.5G'", "`1.5G` is no number of bytes"),
+            (&[], "[camera]\nsync = 'on'", "unknown variant `on`, expected `auto` or `off`"),
             (&[], "[power]\nreboot = []", "power.reboot: it names no program"),
             (&["--ip", "cam1"], "", "invalid value 'cam1' for '--ip <IP>'"),
         ];

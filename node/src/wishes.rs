@@ -147,6 +147,7 @@ pub(crate) mod tests {
             gop_ms: 500,
             encoder: EncoderChoice::Auto,
             controls: Settings::default(),
+            sync: true,
         }
     }
 

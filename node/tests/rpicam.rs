@@ -7,8 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use syncslate_node::camera::rpicam::Guidance;
 use syncslate_node::camera::{
-    AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Kind, rpicam,
+    AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, EncoderChoice, Kind, Steering, rpicam,
 };
 use syncslate_node::decode::read_pictures;
 use syncslate_shared::camera::{Can, Key, Settings};
@@ -29,6 +30,7 @@ fn settings() -> CameraSettings {
         gop_ms: 500,
         encoder: EncoderChoice::Auto,
         controls: Settings::default(),
+        sync: false,
     }
 }
 
@@ -54,8 +56,28 @@ async fn film(env: &'static [(&str, &str)]) -> Run {
 /// The same with these controls.
 async fn film_with(env: &'static [(&str, &str)], controls: Value) -> Run {
     let settings = CameraSettings { controls: serde_json::from_value(controls).unwrap(), ..settings() };
+    run(env.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(), Guidance::default(), settings).await
+}
+
+/// The same, held on the frame grid; the camera listens on the port `off` above the one that it is told on.
+async fn steer(env: &[(&'static str, &str)], off: u16, settings: CameraSettings) -> Run {
+    let free = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    // Generous where it must hear, for a machine that is busy; short where it cannot.
+    let patience = Duration::from_secs(if off == 0 { 20 } else { 1 });
+    let guidance = Guidance { port: free - off, patience };
+    let env = env.iter().map(|(key, value)| (*key, (*value).to_owned()));
+    run(env.chain([("STAND_IN_SYNC_PORT", free.to_string())]).collect(), guidance, settings).await
+}
+
+async fn run(env: Vec<(&'static str, String)>, guidance: Guidance, settings: CameraSettings) -> Run {
     let (sink, mut events) = mpsc::channel(8);
-    let running = tokio::spawn(async move { rpicam::run_program(|| stand_in(env), &settings, &sink).await });
+    let running = tokio::spawn(async move {
+        let program = || {
+            let env: Vec<_> = env.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            stand_in(&env)
+        };
+        rpicam::run_program(program, guidance, &settings, &sink).await
+    });
     let (mut up, mut units, mut can, mut set) = (None, Vec::new(), None, Settings::default());
     while let Some(event) = events.recv().await {
         match event {
@@ -88,7 +110,12 @@ async fn every_picture_comes_with_the_time_that_it_shows() {
         film(&[CAMERA, ("STAND_IN_STAMPS", "sensor")]),
     );
     for (stamps, run) in [("us", us), ("ns", ns), ("sensor", sensor)] {
-        let facts = CameraFacts { model: Some("imx477".into()), encoder: "camera".into(), stamps: StampSource::Sensor };
+        let facts = CameraFacts {
+            model: Some("imx477".into()),
+            encoder: "camera".into(),
+            stamps: StampSource::Sensor,
+            steering: Steering::Free,
+        };
         assert_eq!(run.up, Some(facts));
         assert_eq!(run.units.len(), 33, "{stamps}: {:?}", run.end);
         let errors = stamp_errors(&run.units).await;
@@ -98,6 +125,42 @@ async fn every_picture_comes_with_the_time_that_it_shows() {
         }
         assert_eq!(run.end.code, "camera_exited");
         assert!(run.end.message.contains("rpicam-vid-stand-in -n -t 0 ") && run.end.message.contains("exit status: 0"));
+    }
+}
+
+#[tokio::test]
+async fn a_camera_that_hears_of_the_frame_grid_films_on_it() {
+    const CAMERA: (&str, &str) = ("STAND_IN_CAMERA", "start_ms=50,phase_ms=21,ppm=80,frames=240,patience_ms=20000");
+    let run = steer(&[CAMERA], 0, CameraSettings { sync: true, ..settings() }).await;
+    assert_eq!(run.up.map(|facts| facts.steering), Some(Steering::Grid));
+    assert!(run.end.message.contains(" --sync client -o "), "{}", run.end.message);
+    assert!(run.units.len() > 150, "{} of 240 pictures, the rest from before it was ready", run.units.len());
+    let errors = stamp_errors(&run.units).await;
+    assert!(errors.iter().all(|us| us.abs() <= 3), "{errors:?} µs");
+    let grid = settings().grid();
+    // A machine that is busy may tell it a little late: then the first pictures are brought in while they are seen.
+    for (n, unit) in run.units.iter().enumerate().skip(60) {
+        let off = grid.off_us(unit.time);
+        assert!(off.abs() <= 150, "picture {n} lies {off} µs off the grid");
+    }
+    let halves: Vec<_> = run.units.iter().filter(|unit| unit.key).map(|unit| unit.time.micros() % 500_000).collect();
+    let beside = halves.iter().skip(4).filter(|us| (151..499_850).contains(*us)).count();
+    assert_eq!(beside, 0, "key frames lie where T0 does: {halves:?}");
+}
+
+#[tokio::test]
+async fn a_camera_that_cannot_be_held_runs_free_and_says_why() {
+    const CAMERA: (&str, &str) = ("STAND_IN_CAMERA", "start_ms=50,frames=33,patience_ms=8000");
+    let held = CameraSettings { sync: true, ..settings() };
+    let (old, deaf) = tokio::join!(
+        steer(&[CAMERA, ("STAND_IN_VERSION", "1.5.3")], 0, held.clone()),
+        steer(&[("STAND_IN_CAMERA", "start_ms=50,frames=75,patience_ms=8000")], 1, held),
+    );
+    for (run, why) in [(old, "rpicam-vid 1.5 knows no `--sync`"), (deaf, "sent no picture")] {
+        assert!(run.units.len() >= 33, "{} pictures: {:?}", run.units.len(), run.end);
+        let Some(CameraFacts { steering: Steering::Unable { why: said, .. }, .. }) = run.up else { panic!("{why}") };
+        assert!(said.contains(why), "{said}");
+        assert!(!run.end.message.contains("--sync"), "{}", run.end.message);
     }
 }
 
@@ -129,7 +192,7 @@ async fn no_camera_and_no_program_are_told_apart_from_an_end() {
     assert_eq!((run.end.code, run.up), ("camera_not_found", None));
     assert!(run.end.message.contains("finds no camera") && run.end.message.contains("hint: check the ribbon cable"));
     let (sink, _events) = mpsc::channel(8);
-    let end = rpicam::run_program(|| Program::new("no-rpicam-vid"), &settings(), &sink).await;
+    let end = rpicam::run_program(|| Program::new("no-rpicam-vid"), Guidance::default(), &settings(), &sink).await;
     assert_eq!(end.code, "camera_not_found");
     assert!(end.message.contains("hint: install `no-rpicam-vid`"), "{}", end.message);
 }
@@ -147,7 +210,8 @@ async fn dropping_the_future_ends_the_program() {
     let pid_file = folder.path().join("pid");
     let (pid_name, (sink, mut events)) = (pid_file.display().to_string(), mpsc::channel(8));
     let program = move || stand_in(&[("STAND_IN_PID_FILE", &pid_name)]);
-    let running = tokio::spawn(async move { rpicam::run_program(program, &settings(), &sink).await });
+    let running =
+        tokio::spawn(async move { rpicam::run_program(program, Guidance::default(), &settings(), &sink).await });
     while !matches!(events.recv().await.unwrap(), CameraEvent::Unit(_)) {}
     let pid: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
     running.abort();

@@ -9,6 +9,7 @@ pub mod camera;
 pub mod child;
 pub mod command;
 pub mod files;
+pub mod grid;
 pub mod link;
 pub mod manifest;
 pub mod markers;

@@ -263,6 +263,36 @@ pub struct CameraReport {
     /// Whether wishes wait for the end of the take.
     #[serde(default)]
     pub pending: bool,
+    /// Where its frames lie against the frame grid; null while it sends no pictures, and when the node does not say.
+    #[serde(default)]
+    pub phase: Option<Phase>,
+}
+
+/// Where a camera's frames lie against the frame grid of the wall clock ([`crate::grid::Grid`]), by the stamps of the
+/// last half second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Whether it is held there.
+    pub state: PhaseState,
+    /// The median of the frames' distances from the nearest instant of the grid in microseconds, from −½ to ½ of a
+    /// period; positive is later.
+    pub error_us: i64,
+    /// The largest of those distances, without its sign.
+    pub worst_us: i64,
+}
+
+/// Whether a camera is held on the frame grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhaseState {
+    /// It runs free; its frames lie where they happen to, up to one period from those of others.
+    Free,
+    /// It is on its way there.
+    Seeking,
+    /// Its frames lie there.
+    Locked,
+    /// It should be there and is not.
+    Lost,
 }
 
 /// Why a node cannot record, or not as it should.

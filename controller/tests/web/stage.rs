@@ -17,7 +17,7 @@ use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::preview::LeaseMessage;
 use syncslate_shared::protocol::{
     CameraReport, ClockReading, CurrentTake, DiskReading, Download, DownloadState, Drops, Fault, Finding, Level, Marks,
-    NodeDownload, NodeState, NodeStatus, Take,
+    NodeDownload, NodeState, NodeStatus, Phase, PhaseState, Take,
 };
 use syncslate_shared::take::{Mark, Stamp, TakeId, TakeName};
 use syncslate_shared::time::{SystemClocks, Wall};
@@ -132,6 +132,7 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
             .ok(),
             wished: None,
             pending: false,
+            phase: Some(Phase { state: PhaseState::Locked, error_us: -23, worst_us: 61 }),
         },
         fault: None,
         findings: Vec::new(),

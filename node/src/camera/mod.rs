@@ -13,6 +13,8 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use syncslate_shared::camera::{Can, Key, Milli, Range, Settings};
+use syncslate_shared::grid::Grid;
+pub use syncslate_shared::grid::fps_ratio;
 use syncslate_shared::manifest::StampSource;
 use syncslate_shared::settings::Bitrate;
 use syncslate_shared::time::Wall;
@@ -64,6 +66,24 @@ pub struct CameraFacts {
     pub encoder: String,
     /// Where the stamps come from.
     pub stamps: StampSource,
+    /// Whether its frames are held on the frame grid.
+    pub steering: Steering,
+}
+
+/// Whether a camera is held on the frame grid of the wall clock ([`Grid`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Steering {
+    /// It runs free, as its kind does or as it was told.
+    Free,
+    /// It is told where the grid lies and follows it.
+    Grid,
+    /// It would be, but cannot.
+    Unable {
+        /// Why, in a sentence.
+        why: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
 }
 
 /// Where a camera's events go.
@@ -183,12 +203,19 @@ pub struct CameraSettings {
     pub encoder: EncoderChoice,
     /// What is fixed of exposure, gain, white balance and focus; the rest is automatic.
     pub controls: Settings,
+    /// Whether a camera that can be is held on the frame grid.
+    pub sync: bool,
 }
 
 impl CameraSettings {
     /// Frames a second as a fraction, see [`fps_ratio`].
     pub fn fps_ratio(&self) -> (u32, u32) {
         fps_ratio(self.fps)
+    }
+
+    /// The frame grid of its rate.
+    pub fn grid(&self) -> Grid {
+        Grid::of(self.fps)
     }
 }
 
@@ -199,17 +226,5 @@ impl CameraEnd {
 
     fn exited(message: String) -> Self {
         Self { code: "camera_exited", message }
-    }
-}
-
-/// Frames a second as a fraction: the NTSC rates (29.97, 59.94, 23.976) as n·1000/1001, others to a thousandth.
-pub fn fps_ratio(fps: f64) -> (u32, u32) {
-    let ntsc = (fps * 1.001).round();
-    if (ntsc / 1.001 - fps).abs() < 0.004 && (fps - fps.round()).abs() > 1e-6 {
-        (ntsc as u32 * 1000, 1001)
-    } else if (fps - fps.round()).abs() < 1e-6 {
-        (fps.round() as u32, 1)
-    } else {
-        ((fps * 1000.0).round() as u32, 1000)
     }
 }

@@ -1,8 +1,9 @@
 //! The node's state machine: standby → armed → rolling → closing. It decides which pictures are kept. Pure: it is
 //! told the time, opens nothing and starts nothing; what it wants done are [`Effect`]s.
 //!
-//! Invariants: the first kept picture is the first one exposed at or after T0, the last one the last before T1;
-//! a segment begins with an IDR picture; between two kept pictures stands either nothing or a gap with its cause.
+//! Invariants: the first kept picture is the first one exposed at or after T0, of a camera on the frame grid the one
+//! nearest to T0; the last one the last before T1; a segment begins with an IDR picture; between two kept pictures stands
+//! either nothing or a gap with its cause.
 
 mod disk;
 mod roll;
@@ -10,12 +11,14 @@ mod view;
 
 use std::time::Duration;
 
+use syncslate_shared::grid::Grid;
 use syncslate_shared::protocol::{ClockReading, Fault, Marks, Take};
 use syncslate_shared::time::{Mono, Wall};
 
-use self::roll::Roll;
-use crate::camera::{AccessUnit, CameraEvent, CameraFacts};
+use self::roll::{Roll, Shot};
+use crate::camera::{AccessUnit, CameraEvent, CameraFacts, Steering};
 use crate::event::{Effect, StoreCommand};
+use crate::phase::PhaseWatch;
 use crate::ring::{Break, Ring};
 use crate::space::Space;
 use crate::steps::StepWatch;
@@ -59,8 +62,8 @@ pub struct SessionSettings {
     pub ring: Duration,
     /// Footage kept from before T0, at most what the ring holds.
     pub pre_roll: Duration,
-    /// The time between two frames.
-    pub period: Duration,
+    /// The frame grid of the camera's rate.
+    pub grid: Grid,
     /// Bytes of the disk that are not for footage: with less recording pauses.
     pub reserve: u64,
 }
@@ -86,6 +89,7 @@ enum Camera {
 pub struct Session {
     settings: SessionSettings,
     ring: Ring,
+    phase: PhaseWatch,
     camera: Camera,
     camera_fault: Option<Fault>,
     behind: bool,
@@ -116,6 +120,7 @@ impl Session {
     pub fn new(settings: SessionSettings, now: Mono) -> Self {
         let (ring, space) = (Ring::new(settings.ring), Space::new(settings.reserve));
         let mut session = Self {
+            phase: PhaseWatch::new(settings.grid),
             settings,
             ring,
             camera: Camera::Off,
@@ -189,6 +194,7 @@ impl Session {
         let Some(us) = self.steps.look(wall, now) else { return };
         tracing::warn!("this machine's clock was {}", crate::steps::told(us));
         self.ring.stepped(us, now);
+        self.phase.stepped(us);
         self.step = Some((us, now));
     }
 
@@ -198,6 +204,7 @@ impl Session {
             CameraEvent::Starting => self.camera = Camera::Starting { since: now },
             CameraEvent::Up(facts) => {
                 let since = if let Camera::Starting { since } = self.camera { since } else { now };
+                self.phase.begin(facts.steering == Steering::Grid, now);
                 self.camera = Camera::On { facts, heard: now, since: Some(since) };
             }
             CameraEvent::Can(_) | CameraEvent::Set(_) => {}
@@ -206,6 +213,7 @@ impl Session {
             CameraEvent::Behind(behind) => self.set_behind(behind),
             CameraEvent::Down { code, message } => {
                 self.camera = Camera::Lost;
+                self.phase.end();
                 self.set_behind(false);
                 self.ring.break_off(Break { cause: "camera_lost", detail: message.clone() });
                 self.camera_fault = Some(Fault { code: code.to_owned(), message });
@@ -219,6 +227,7 @@ impl Session {
     }
 
     fn on_unit(&mut self, unit: AccessUnit, now: Mono) {
+        self.phase.note(unit.time, now);
         let kept = self.ring.push(unit, now);
         if let Camera::On { heard, since, .. } = &mut self.camera {
             *heard = now;
@@ -243,6 +252,9 @@ impl Session {
             let message = format!("the camera sent no picture for {} s and is started again", limit.as_secs_f64());
             self.on_camera(CameraEvent::Down { code: "camera_stalled", message: message.clone() }, now);
             self.effects.push(Effect::RestartCamera(message));
+        }
+        if self.phase.astray() && self.roll.is_none() {
+            self.start_astray_again(now);
         }
         if self.roll.is_none()
             && self.finish_at.is_none()
@@ -272,10 +284,21 @@ impl Session {
         self.want_camera(now);
     }
 
-    /// The camera is set otherwise, to a picture each `period`: what the ring holds belongs to no take any more, as no
-    /// footage file may begin with pictures of another size.
-    pub fn on_other_settings(&mut self, period: Duration, now: Mono) {
-        self.settings.period = period;
+    /// The clock was set so far back that the camera would not follow it.
+    fn start_astray_again(&mut self, now: Mono) {
+        let message =
+            "the camera is held on the frame grid and cannot follow a clock that is set back: it is started again";
+        self.camera = Camera::Starting { since: now };
+        self.phase.end();
+        self.ring.break_off(Break { cause: "camera_lost", detail: message.into() });
+        self.effects.push(Effect::RestartCamera(message.into()));
+    }
+
+    /// The camera is set otherwise, to the rate of `grid`: what the ring holds belongs to no take any more, as no footage
+    /// file may begin with pictures of another size.
+    pub fn on_other_settings(&mut self, grid: Grid, now: Mono) {
+        self.settings.grid = grid;
+        self.phase = PhaseWatch::new(grid);
         self.ring.clear();
         self.camera_fault = None;
         self.set_behind(false);
@@ -325,6 +348,7 @@ impl Session {
             (Camera::Off, false) | (_, true) => {}
             (_, false) => {
                 self.camera = Camera::Off;
+                self.phase.end();
                 self.camera_fault = None;
                 self.ring.break_off(Break { cause: "camera_off", detail: "the camera was put to standby".into() });
                 self.effects.push(Effect::StopCamera);
@@ -361,13 +385,14 @@ impl Session {
                 return roll.pause(why, &mut self.effects);
             }
             roll.cursor = slot.seq + 1;
-            roll.look_at(slot, &self.ring, &self.settings, &mut self.effects);
+            let shot = Shot { ring: &self.ring, settings: &self.settings, on_grid: self.phase.on_grid(slot.unit.time) };
+            roll.look_at(slot, &shot, &mut self.effects);
         }
     }
 
     fn finish(&mut self, t1: Wall, now: Mono) {
         let Some(roll) = self.roll.take() else { return };
-        if let Some(gap) = roll.gap_to_end(t1, self.settings.period, self.camera_fault.as_ref()) {
+        if let Some(gap) = roll.gap_to_end(t1, self.settings.grid.period(), self.camera_fault.as_ref()) {
             self.store(StoreCommand::Gap(gap));
         }
         let clock = self.clock.clone();

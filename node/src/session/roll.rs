@@ -14,6 +14,29 @@ use crate::ring::{Break, Ring, Slot};
 /// More than this a disk that fails does not take back: at 30 dropped frames a second the wait of a minute.
 const MAX_COUNTED: usize = 2048;
 
+/// What pictures are judged by.
+pub(super) struct Shot<'a> {
+    pub(super) ring: &'a Ring,
+    pub(super) settings: &'a SessionSettings,
+    /// Whether the frame is that of the nearest instant of the frame grid.
+    pub(super) on_grid: bool,
+}
+
+impl Shot<'_> {
+    /// From when on pictures belong to a take of this T0. Frames of a camera on the grid lie some microseconds before or
+    /// after its instants: there it is half a period before the nearest one, so that no chance decides which frame is the
+    /// first, and all such cameras begin with the same one.
+    fn from(&self, t0: Wall) -> Wall {
+        let grid = self.settings.grid;
+        if self.on_grid { grid.nearest(t0) - grid.period() / 2 } else { t0 }
+    }
+
+    /// The instant that a frame is meant to lie at.
+    fn meant(&self, stamp: Wall) -> Wall {
+        if self.on_grid { self.settings.grid.nearest(stamp) } else { stamp }
+    }
+}
+
 /// A take that is being recorded.
 #[derive(Debug)]
 pub(super) struct Roll {
@@ -106,7 +129,7 @@ impl Roll {
         }
     }
 
-    pub(super) fn look_at(&mut self, slot: &Slot, ring: &Ring, settings: &SessionSettings, effects: &mut Vec<Effect>) {
+    pub(super) fn look_at(&mut self, slot: &Slot, shot: &Shot<'_>, effects: &mut Vec<Effect>) {
         let unit = &slot.unit;
         if let Some(why) = &slot.broken
             && self.last.is_some()
@@ -118,39 +141,43 @@ impl Roll {
         if begins {
             if self.last.is_none() {
                 // Pictures before T0 are looked back at once the first one after it is here.
-                if unit.time < self.take.t0 - settings.pre_roll {
+                if unit.time < shot.from(self.take.t0) - shot.settings.pre_roll {
                     return;
                 }
                 if !unit.key {
-                    return self.lead_in(slot, ring, settings, effects);
+                    return self.lead_in(slot, shot, effects);
                 }
             }
             if !unit.key {
                 return;
             }
         }
-        self.keep(slot, settings, effects);
+        self.keep(slot, shot, effects);
     }
 
     /// The first picture after T0 is no IDR (the camera sets them where it likes): what it needs to be played is
     /// kept from the IDR before it.
-    fn lead_in(&mut self, slot: &Slot, ring: &Ring, settings: &SessionSettings, effects: &mut Vec<Effect>) {
-        let Some(key) = ring.key_before(slot.seq).filter(|_| slot.unit.time >= self.take.t0) else { return };
-        let lead: Vec<_> = ring.from(key.seq).take_while(|s| s.seq <= slot.seq).collect();
-        let before = lead.iter().filter(|s| s.unit.time < self.take.t0).count();
+    fn lead_in(&mut self, slot: &Slot, shot: &Shot<'_>, effects: &mut Vec<Effect>) {
+        let from = shot.from(self.take.t0);
+        let Some(key) = shot.ring.key_before(slot.seq).filter(|_| slot.unit.time >= from) else { return };
+        let lead: Vec<_> = shot.ring.from(key.seq).take_while(|s| s.seq <= slot.seq).collect();
+        let before = lead.iter().filter(|s| s.unit.time < from).count();
         for slot in lead {
-            self.keep(slot, settings, effects);
+            self.keep(slot, shot, effects);
         }
         effects.push(Effect::Store(StoreCommand::LeadIn(before as u64)));
     }
 
-    fn keep(&mut self, slot: &Slot, settings: &SessionSettings, effects: &mut Vec<Effect>) {
-        let unit = &slot.unit;
+    fn keep(&mut self, slot: &Slot, shot: &Shot<'_>, effects: &mut Vec<Effect>) {
+        let (unit, period) = (&slot.unit, shot.settings.grid.period());
         let length = i64::from(self.take.segment_s) * 1_000_000;
-        let window = unit.time.since_us(self.take.t0).max(0) / length;
-        let missed = self.missed(slot, settings.period);
+        let window = shot.meant(unit.time).since_us(self.take.t0).max(0) / length;
+        let missed = self.missed(slot, period);
         let begins = self.window.is_none() || (unit.key && self.window.is_some_and(|current| window > current));
-        let gap = self.gap_before(slot, settings.period);
+        let gap = self.gap_before(slot, period);
+        if self.last.is_none() {
+            effects.push(Effect::Store(StoreCommand::From(shot.from(self.take.t0))));
+        }
         match &gap {
             Some(gap) => self.count(unit.time, Drops { gaps: missed, ..Drops::default() }, Some(gap), effects),
             None if missed > 0 => self.drop(slot, missed, effects),

@@ -24,6 +24,9 @@ struct Sim {
     last_key: Wall,
     /// IDR pictures on the wall-clock grid, or every so many pictures.
     keys_every: Option<u64>,
+    steering: Steering,
+    /// Stamps lie by so much after and before the exposures' own instants, in turns.
+    wobble_us: i64,
     shot: u64,
     camera_on: bool,
     disk_ok: bool,
@@ -43,6 +46,7 @@ struct Tape {
     paused: Option<Pause>,
     recovered: Vec<Take>,
     lead_in: u64,
+    from: Option<Wall>,
     finished: Vec<(Wall, usize)>,
 }
 
@@ -54,9 +58,9 @@ fn take(name: &str, t0: Wall, t1: Option<Wall>, segment_s: u32) -> Take {
 impl Sim {
     fn new(arm: Arm, fps: f64, phase_us: i64, ppm: f64) -> Self {
         let clocks = SimClocks::new(Wall::from_micros(START), 17.0);
-        let period = Duration::from_secs_f64(1.0 / fps);
+        let grid = Grid::of(fps);
         let (ring, pre_roll) = (Duration::from_secs(4), Duration::ZERO);
-        let settings = SessionSettings { arm, ring, pre_roll, period, reserve: RESERVE };
+        let settings = SessionSettings { arm, ring, pre_roll, grid, reserve: RESERVE };
         let session = Session::new(settings, clocks.mono());
         let period_us = 1e6 / fps * (1.0 + ppm * 1e-6);
         let first = (START / 1_000_000 * 1_000_000 + 1_000_000 + phase_us) as f64;
@@ -67,6 +71,8 @@ impl Sim {
             next_exposure: first,
             last_key: Wall::from_micros(0),
             keys_every: None,
+            steering: Steering::Free,
+            wobble_us: 0,
             shot: 0,
             camera_on: false,
             disk_ok: true,
@@ -102,7 +108,8 @@ impl Sim {
         let now = self.clocks.mono();
         if on {
             self.last_key = Wall::from_micros(0);
-            let facts = CameraFacts { model: None, encoder: "libx264".into(), stamps: StampSource::Sensor };
+            let steering = self.steering.clone();
+            let facts = CameraFacts { model: None, encoder: "libx264".into(), stamps: StampSource::Sensor, steering };
             self.session.on_camera(CameraEvent::Starting, now);
             self.session.on_camera(CameraEvent::Up(facts), now);
         } else {
@@ -143,6 +150,7 @@ impl Sim {
             StoreCommand::Gap(gap) => self.tape.gaps.push(gap),
             StoreCommand::Dropped(drop) => self.tape.drops.push(drop),
             StoreCommand::LeadIn(frames) => self.tape.lead_in = frames,
+            StoreCommand::From(from) => self.tape.from = Some(from),
             StoreCommand::CutBack(t1) => self.tape.kept.retain(|time| *time < t1),
             StoreCommand::Finish { t1, .. } => self.tape.finished.push((t1, self.tape.kept.len())),
             StoreCommand::Recover { ended, .. } => self.tape.recovered.extend(ended),
@@ -170,7 +178,8 @@ impl Sim {
     }
 
     fn expose(&mut self) {
-        let time = Wall::from_micros(self.next_exposure as i64);
+        let wobble = if self.shot.is_multiple_of(2) { self.wobble_us } else { -self.wobble_us };
+        let time = Wall::from_micros(self.next_exposure as i64 + wobble);
         self.next_exposure += self.period_us;
         if !self.camera_on {
             return;
@@ -264,11 +273,76 @@ fn segments_begin_at_the_common_boundaries_for_hours() {
 }
 
 #[test]
+fn a_camera_on_the_frame_grid_begins_with_the_frame_that_is_nearest_to_t0() {
+    for (half_seconds, steering) in [(0, Steering::Grid), (1, Steering::Grid), (0, Steering::Free), (1, Steering::Free)]
+    {
+        let mut sim = Sim::new(Arm::Always, 30.0, 0, 0.0);
+        (sim.steering, sim.wobble_us, sim.keys_every) = (steering.clone(), 60, Some(15));
+        sim.camera(true);
+        sim.pass(secs(6.1));
+        assert_eq!(sim.session.phase.locked(), steering == Steering::Grid);
+        let t0 = (sim.now().floor_to(secs(1.0)) - secs(1.0)).offset_us(half_seconds * 500_000);
+        let roll = take("A01", t0, None, 2);
+        sim.say(&roll);
+        sim.pass(secs(7.0));
+        sim.stop(&roll);
+        let first = sim.tape.kept[0].since_us(t0);
+        if steering == Steering::Grid {
+            // The simulated camera adds up its periods: some microseconds over ten seconds.
+            assert!(first.abs() <= 100, "first frame {first} µs from T0");
+            assert_eq!((sim.tape.lead_in, sim.tape.from), (0, Some(t0.offset_us(-16_666))));
+            for (k, start) in sim.tape.segments.iter().enumerate() {
+                let off = start.since_us(t0) - k as i64 * 2_000_000;
+                assert!(off.abs() <= 100, "segment {k} begins {off} µs from its boundary");
+            }
+        } else {
+            // Half of the instants fall after their frame: then the first one after T0 is nearly a period late.
+            assert_eq!(sim.tape.from, Some(t0));
+        }
+        assert!(sim.tape.gaps.is_empty() && sim.tape.drops.is_empty(), "{:?} {:?}", sim.tape.gaps, sim.tape.drops);
+    }
+}
+
+#[test]
+fn the_very_first_frame_of_a_held_camera_can_be_that_of_t0() {
+    for (steering, first, lead_in) in [(Steering::Grid, -60, 0), (Steering::Free, -60, 1)] {
+        let mut sim = Sim::new(Arm::Always, 30.0, 0, 0.0);
+        (sim.steering, sim.wobble_us, sim.keys_every) = (steering, -60, Some(15));
+        sim.camera(true);
+        let t0 = Wall::from_micros(sim.next_exposure as i64);
+        sim.say(&take("A01", t0, None, 2));
+        sim.pass(secs(3.0));
+        assert!(sim.tape.gaps.is_empty() && sim.tape.drops.is_empty(), "{:?} {:?}", sim.tape.gaps, sim.tape.drops);
+        assert_eq!((sim.tape.kept[0].since_us(t0), sim.tape.lead_in), (first, lead_in));
+    }
+}
+
+#[test]
+fn a_held_camera_is_started_again_after_a_clock_that_was_set_far_back_but_not_in_a_take() {
+    let mut sim = Sim::new(Arm::Always, 30.0, 0, 0.0);
+    (sim.steering, sim.keys_every) = (Steering::Grid, Some(15));
+    sim.camera(true);
+    sim.pass(secs(6.1));
+    let roll = take("A01", sim.now().floor_to(secs(1.0)), None, 60);
+    sim.say(&roll);
+    sim.pass(secs(2.0));
+    set_clock(&mut sim, -7_200_000_000);
+    sim.pass(secs(2.0));
+    assert!(sim.session.phase.astray(), "the take goes on");
+    sim.session.on_take(Some(Take { t1: Some(sim.now()), ..roll }), sim.clocks.mono());
+    sim.pass(secs(0.3));
+    assert_eq!(sim.tape.finished.len(), 1);
+    assert!(!sim.session.phase.astray(), "it was started again");
+    sim.pass(secs(2.0));
+    assert!(sim.session.phase.locked() && sim.session.state() == NodeState::Armed);
+}
+
+#[test]
 fn other_settings_start_the_camera_again_with_an_empty_ring() {
     let mut sim = Sim::new(Arm::Always, 30.0, 7_001, 0.0);
     sim.pass(secs(5.0));
     assert_eq!(sim.session.state(), NodeState::Armed);
-    sim.session.on_other_settings(secs(1.0 / 25.0), sim.clocks.mono());
+    sim.session.on_other_settings(Grid::of(25.0), sim.clocks.mono());
     assert_eq!((sim.session.state(), sim.session.ring().held_s()), (NodeState::Starting, 0.0));
     assert_eq!(sim.session.effects, [Effect::ChangeCamera]);
     sim.period_us = 40_000.0;
@@ -285,7 +359,7 @@ fn other_settings_start_the_camera_again_with_an_empty_ring() {
 
     // A camera that is off only gets them when it is wanted.
     let mut sim = Sim::new(Arm::OnStart, 30.0, 0, 0.0);
-    sim.session.on_other_settings(secs(1.0 / 25.0), sim.clocks.mono());
+    sim.session.on_other_settings(Grid::of(25.0), sim.clocks.mono());
     assert_eq!((sim.session.state(), sim.session.effects.len()), (NodeState::Standby, 0));
 }
 

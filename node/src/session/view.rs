@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use syncslate_shared::manifest::Gap;
-use syncslate_shared::protocol::{Drops, Fault, NodeState, Take};
+use syncslate_shared::protocol::{Drops, Fault, NodeState, Phase, Take};
 use syncslate_shared::time::Mono;
 
 use super::{Camera, STALL_PERIODS, STEP_TOLD, Session};
@@ -71,7 +71,12 @@ impl Session {
 
     /// So long a silence is a stall.
     pub(super) fn stall(&self) -> Duration {
-        self.settings.period * STALL_PERIODS
+        self.settings.grid.period() * STALL_PERIODS
+    }
+
+    /// Where the camera's frames lie against the frame grid.
+    pub fn phase(&self) -> Option<Phase> {
+        self.phase.told()
     }
 
     /// The pre-roll.

@@ -37,6 +37,8 @@ pub(super) struct OpenTake {
     /// A segment begins with the next picture.
     begin: bool,
     last: Option<Wall>,
+    /// From here on pictures belong to the take.
+    from: Wall,
     bytes: u64,
     /// The camera's SPS and PPS, for segments whose first picture comes without.
     parameter_sets: Vec<u8>,
@@ -79,6 +81,7 @@ impl OpenTake {
             segment: None,
             begin: false,
             last: rows.last().map(|row| row.time),
+            from: manifest.t0,
             bytes: rows.iter().map(|row| row.bytes).sum(),
             parameter_sets: Vec::new(),
             unplaced: false,
@@ -123,6 +126,10 @@ impl OpenTake {
                 if self.manifest.paused.take().is_some() { self.save() } else { Ok(()) }
             }
             StoreCommand::Keep(unit) => self.keep(&unit),
+            StoreCommand::From(from) => {
+                self.from = from;
+                Ok(())
+            }
             StoreCommand::LeadIn(frames) => {
                 self.manifest.lead_in_frames = frames;
                 self.save()
@@ -187,7 +194,7 @@ impl OpenTake {
         self.manifest.frames += 1;
         self.bytes += row.bytes;
         self.last = Some(unit.time);
-        if self.manifest.skew_us.is_none() && unit.time >= self.manifest.t0 {
+        if self.manifest.skew_us.is_none() && unit.time >= self.from {
             self.manifest.skew_us = Some(unit.time.since_us(self.manifest.t0));
         }
         if self.unplaced {

@@ -10,8 +10,13 @@
 //! - `STAND_IN_MODEL`: what `--list-cameras` finds; empty for no camera
 //! - `STAND_IN_LENS`: whether there is a lens to focus
 //! - `STAND_IN_OLD`: whether it is one that does not list its controls
+//! - `STAND_IN_VERSION`: what `--version` says, 1.12.0 unless set; before 1.6 it knows no `--sync`
+//! - `STAND_IN_SYNC_PORT`: where it listens for the frame grid with `--sync client`, on 127.0.0.1
 //! - `STAND_IN_NODE`: the address in the pictures
 //! - `STAND_IN_PID_FILE`: where it writes its process id
+
+mod steered;
+mod sync_client;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -30,7 +35,7 @@ use syncslate_shared::time::SystemClocks;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const WITH_VALUE: [&str; 16] = [
+const WITH_VALUE: [&str; 17] = [
     "-t",
     "--width",
     "--height",
@@ -47,8 +52,9 @@ const WITH_VALUE: [&str; 16] = [
     "--awbgains",
     "--autofocus-mode",
     "--lens-position",
+    "--sync",
 ];
-const FLAGS: [&str; 6] = ["-n", "--inline", "--flush", "--low-latency", "--list-cameras", "--verbose"];
+const FLAGS: [&str; 7] = ["-n", "--inline", "--flush", "--low-latency", "--list-cameras", "--verbose", "--version"];
 /// How long a row of the sensor takes, in microseconds: exposures are whole rows.
 const ROW_US: f64 = 18.904;
 
@@ -56,6 +62,7 @@ const ROW_US: f64 = 18.904;
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) if options.has("--version") => print_version(),
         Ok(options) if options.has("--list-cameras") => list_cameras(options.has("--verbose")),
         Ok(options) => film(options).await,
         Err(e) => Err(e),
@@ -75,7 +82,8 @@ impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> Fallible<Self> {
         let mut options = HashMap::new();
         while let Some(word) = words.next() {
-            let value = if WITH_VALUE.contains(&word.as_str()) {
+            let known = word != "--sync" || knows_sync();
+            let value = if known && WITH_VALUE.contains(&word.as_str()) {
                 words.next().ok_or(format!("the required argument for option '{word}' is missing"))?
             } else if FLAGS.contains(&word.as_str()) {
                 String::new()
@@ -131,6 +139,23 @@ fn env(key: &str, default: &str) -> String {
     std::env::var(key).unwrap_or_else(|_| default.to_owned())
 }
 
+fn version() -> String {
+    env("STAND_IN_VERSION", "1.12.0")
+}
+
+fn knows_sync() -> bool {
+    let version = version();
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(1), Some(6))
+}
+
+#[expect(clippy::print_stdout, reason = "the version is the output")]
+fn print_version() -> Fallible<()> {
+    println!("rpicam-apps build: v{} 06-02-2026 (10:11:12)", version());
+    println!("rpicam-apps capabilites: egl:1 qt:1 drm:1 libav:1\nlibcamera build: v0.7.0+rpt20260205");
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "the list is the output")]
 fn list_cameras(verbose: bool) -> Fallible<()> {
     match env("STAND_IN_MODEL", "imx477").as_str() {
@@ -170,8 +195,15 @@ async fn film(options: Options) -> Fallible<()> {
         light: 1.0,
         options: env("STAND_IN_CAMERA", "").parse()?,
     };
-    let (pictures, sensor) = std::io::pipe()?;
-    std::thread::spawn(move || run(&camera, sensor, &SystemClocks));
+    let pictures = match options.0.get("--sync").map_or("off", String::as_str) {
+        "client" => steered::start(camera, env("STAND_IN_SYNC_PORT", "10000").parse()?)?,
+        "off" => {
+            let (pictures, sensor) = std::io::pipe()?;
+            std::thread::spawn(move || run(&camera, sensor, &SystemClocks));
+            pictures
+        }
+        other => return Err(format!("the stand-in knows no --sync {other}").into()),
+    };
     let (rate, intra) = (options.get("--framerate")?, options.get("--intra")?);
     // Two slices a picture, as encoders with two threads write them.
     let x264 = format!("fps={rate}:threads=1:slices=2:repeat-headers=1:scenecut=0:keyint={intra}:min-keyint={intra}");

@@ -1,7 +1,10 @@
 //! The command line of `rpicam-vid`. Pure but for [`is_pi5`].
 
+use std::time::Duration;
+
 use syncslate_shared::camera::{Key, Settings, Value};
 
+use super::sync;
 use crate::camera::CameraSettings;
 
 /// The FIFOs that it writes to.
@@ -14,9 +17,10 @@ pub(super) struct Paths {
 }
 
 /// The command line for these settings.
-pub(super) fn arguments(settings: &CameraSettings, paths: &Paths, pi5: bool) -> Vec<String> {
+pub(super) fn arguments(settings: &CameraSettings, paths: &Paths, pi5: bool, steered: bool) -> Vec<String> {
+    let gop = Duration::from_millis(settings.gop_ms);
     // At least 1: 0 would stand for the encoder's own choice.
-    let intra = (settings.gop_ms as f64 / 1000.0 * settings.fps).round().max(1.0);
+    let intra = if steered { sync::intra(settings.grid(), gop) } else { settings.grid().frames_in(gop).max(1) };
     let mut args: Vec<String> = ["-n", "-t", "0"].map(str::to_owned).into();
     let options = [
         ("--width", settings.width.to_string()),
@@ -35,6 +39,9 @@ pub(super) fn arguments(settings: &CameraSettings, paths: &Paths, pi5: bool) -> 
         // A Pi 5 encodes in software and would reorder pictures against their metadata. Where the hardware encodes
         // the option changes nothing, and older versions do not know it.
         args.push("--low-latency".to_owned());
+    }
+    if steered {
+        args.extend(["--sync", "client"].map(str::to_owned));
     }
     // The name is a printf format there.
     args.extend(["-o".to_owned(), paths.stream.replace('%', "%%")]);
@@ -79,6 +86,10 @@ mod tests {
     use crate::camera::{EncoderChoice, Kind};
 
     fn line(width: u32, fps: f64, gop_ms: u64, pi5: bool) -> String {
+        steered_line(width, fps, gop_ms, pi5, false)
+    }
+
+    fn steered_line(width: u32, fps: f64, gop_ms: u64, pi5: bool, steered: bool) -> String {
         let settings = CameraSettings {
             kind: Kind::Rpicam,
             name: "left".into(),
@@ -90,9 +101,10 @@ mod tests {
             gop_ms,
             encoder: EncoderChoice::Auto,
             controls: Default::default(),
+            sync: true,
         };
         let paths = Paths { stream: "/run/50%/cam.h264".into(), metadata: "/run/50%/metadata.txt".into() };
-        arguments(&settings, &paths, pi5).join(" ")
+        arguments(&settings, &paths, pi5, steered).join(" ")
     }
 
     #[test]
@@ -106,6 +118,8 @@ mod tests {
         assert!(pi5.contains("--framerate 29.97 ") && pi5.contains("--intra 30 "), "{pi5}");
         assert!(pi5.contains(" --low-latency -o "), "{pi5}");
         assert!(line(640, 0.5, 500, false).contains("--intra 1 "));
+        let steered = steered_line(1280, 25.0, 500, false, true);
+        assert!(steered.contains("--intra 25 ") && steered.contains(" --sync client -o "), "{steered}");
     }
 
     #[test]

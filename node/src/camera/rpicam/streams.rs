@@ -14,6 +14,8 @@ pub(super) struct Streams {
     stream: Source,
     metadata: Source,
     pairing: Pairing,
+    /// Whether a picture was sent.
+    began: bool,
     _folder: tempfile::TempDir,
 }
 
@@ -30,11 +32,19 @@ impl Streams {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let stream = Source::create(&folder, "cam.h264")?;
         let metadata = Source::create(&folder, "metadata.txt")?;
-        Ok(Self { stream, metadata, pairing: Pairing::default(), _folder: folder })
+        Ok(Self { stream, metadata, pairing: Pairing::default(), began: false, _folder: folder })
     }
 
     pub(super) fn paths(&self) -> Paths {
         Paths { stream: self.stream.fifo.shown(), metadata: self.metadata.fifo.shown() }
+    }
+
+    /// Sends pictures until the first one was sent, or the camera closes one of its outputs.
+    pub(super) async fn until_first(&mut self, sink: &Sink) -> Result<(), String> {
+        while self.stream.open && self.metadata.open && !self.began {
+            self.step(sink).await?;
+        }
+        Ok(())
     }
 
     /// Sends pictures until the camera closes one of its outputs. May be dropped half-way: nothing is lost by it.
@@ -78,6 +88,7 @@ impl Streams {
             }
             let Some(unit) = self.pairing.next() else { return Ok(()) };
             place.send(CameraEvent::Unit(unit));
+            self.began = true;
         }
     }
 }

@@ -138,6 +138,7 @@ mod tests {
             gop_ms: 500,
             encoder: EncoderChoice::Auto,
             controls: Default::default(),
+            sync: true,
         };
         let args = Cli::try_parse_from(TestCameraArgs::argv(&settings, "ppm=-80")).map_err(|e| e.to_string());
         let args = args.unwrap().args;
@@ -160,6 +161,7 @@ mod tests {
             gop_ms: 500,
             encoder: EncoderChoice::Auto,
             controls: Settings::default(),
+            sync: true,
         };
         assert_eq!((light(&settings), simulated(&settings).number(Key::ExposureUs)), (1.0, Some(10_000.0)));
         settings.controls.set(Key::ExposureUs, Value::number(5_000.0));

@@ -78,6 +78,7 @@ mod tests {
             gop_ms: 500,
             encoder: EncoderChoice::Auto,
             controls: Default::default(),
+            sync: true,
         };
         from_device(Path::new("/dev/video2"), format, &settings)
     }

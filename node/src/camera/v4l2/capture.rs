@@ -15,7 +15,7 @@ use tokio::net::unix::pipe::Receiver;
 use super::arguments::{self, Paths};
 use super::index::entry;
 use crate::camera::raw::{RawCamera, ivf_pipe};
-use crate::camera::{AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, Sink};
+use crate::camera::{AccessUnit, CameraEnd, CameraEvent, CameraFacts, CameraSettings, Sink, Steering};
 use crate::fifo::Fifo;
 use crate::h264;
 use crate::ivf::FileHeader;
@@ -64,7 +64,7 @@ async fn try_coded(input: Vec<String>, model: Option<String>, sink: &Sink) -> Re
     let mut outputs = Outputs::create()?;
     let (pictures, index) = outputs.readers()?;
     let mut child = spawn(arguments::coded(input, &outputs.paths()))?;
-    let facts = CameraFacts { model, encoder: "camera".into(), stamps: StampSource::Driver };
+    let facts = CameraFacts { model, encoder: "camera".into(), stamps: StampSource::Driver, steering: Steering::Free };
     // Nobody to tell: the node ends, and with it this future.
     let _ = sink.send(CameraEvent::Up(facts)).await;
     let mut reading = std::pin::pin!(send_units(pictures, index, sink));

@@ -31,6 +31,7 @@ fn settings() -> CameraSettings {
         gop_ms: 500,
         encoder: EncoderChoice::Libx264,
         controls: Default::default(),
+        sync: true,
     }
 }
 

@@ -12,7 +12,7 @@ use syncslate_shared::time::{Mono, micros};
 use crate::desk::VERSION;
 use crate::event::{Effect, Now};
 use crate::preflight::{self, Seen};
-use crate::roll::{Candidate, Readiness};
+use crate::roll::{Candidate, Readiness, step_of};
 use crate::snapshot::NodeView;
 
 /// A rolling node speaks every second: two words lost and some delay.
@@ -152,9 +152,11 @@ impl Fleet {
     /// The nodes that a take would roll on now.
     pub fn roster(&self) -> Vec<Candidate> {
         let online = self.nodes.iter().filter(|(_, node)| node.state() != NodeState::Offline);
-        online
-            .filter_map(|(ip, node)| Some(Candidate { ip: *ip, readiness: readiness(node.status.as_ref()?) }))
-            .collect()
+        let candidate = |(ip, node): (&Ipv4Addr, &Node)| {
+            let status = node.status.as_ref()?;
+            Some(Candidate { ip: *ip, readiness: readiness(status), step: step_of(&status.camera) })
+        };
+        online.filter_map(candidate).collect()
     }
 
     /// For the picture of everything.

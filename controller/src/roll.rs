@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use syncslate_shared::command::{ErrorCode, Refusal};
-use syncslate_shared::protocol::GOP_MS;
+use syncslate_shared::grid::Grid;
+use syncslate_shared::protocol::{CameraReport, GOP_MS, Phase, PhaseState};
 use syncslate_shared::time::Wall;
 
 /// T0 lies on the grid on which all nodes have their IDR frames.
@@ -27,6 +28,9 @@ pub struct Candidate {
     pub ip: Ipv4Addr,
     /// How soon.
     pub readiness: Readiness,
+    /// What T0 must be a multiple of for this node: [`GRID`], or more where the frames of a camera on the frame grid fall on
+    /// every second instant only (25 a second). Whole multiples of [`GRID`].
+    pub step: Duration,
 }
 
 /// How soon a node can record.
@@ -49,6 +53,18 @@ impl Readiness {
             Self::Fault => None,
         }
     }
+}
+
+/// What T0 is a multiple of, so that it is an instant of the frame grid of every camera that is held there.
+pub fn step(roster: &[Candidate]) -> Duration {
+    roster.iter().map(|node| node.step).fold(GRID, Duration::max)
+}
+
+/// What T0 must be a multiple of for a node with this camera.
+pub fn step_of(camera: &CameraReport) -> Duration {
+    let held = |phase: Phase| matches!(phase.state, PhaseState::Locked | PhaseState::Seeking);
+    // Where no multiple of 500 ms or 1 s fits (29.97 a second), all cameras begin with the frame next to T0.
+    camera.phase.filter(|phase| held(*phase)).and_then(|_| Grid::of(camera.fps).step()).unwrap_or(GRID)
 }
 
 /// Chooses T0 for a command that arrived `now` and asks for the instant `at`, if for any; not before `not_before`,
@@ -74,7 +90,8 @@ pub fn choose_t0(now: Wall, at: Option<Wall>, roster: &[Candidate], not_before: 
             format!("field `at`: {at} is more than a day ahead of the shared clock, {now}"),
         ));
     }
-    let wished = at.unwrap_or(now).floor_to(GRID);
+    let grid = step(roster);
+    let wished = at.unwrap_or(now).floor_to(grid);
     if wished >= earliest {
         return Ok(wished);
     }
@@ -83,10 +100,10 @@ pub fn choose_t0(now: Wall, at: Option<Wall>, roster: &[Candidate], not_before: 
             ErrorCode::TooLate,
             format!(
                 "{at} lies behind what the cameras hold in memory: the earliest start is {}",
-                earliest.ceil_to(GRID)
+                earliest.ceil_to(grid)
             ),
         )),
-        _ => Ok(earliest.ceil_to(GRID)),
+        _ => Ok(earliest.ceil_to(grid)),
     }
 }
 

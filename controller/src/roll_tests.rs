@@ -8,7 +8,7 @@ use crate::kit::{NOON, ip};
 const NOW: Wall = Wall::from_micros(NOON);
 
 fn roster(of: &[Readiness]) -> Vec<Candidate> {
-    (1..).zip(of).map(|(n, readiness)| Candidate { ip: ip(n), readiness: *readiness }).collect()
+    (1..).zip(of).map(|(n, readiness)| Candidate { ip: ip(n), readiness: *readiness, step: GRID }).collect()
 }
 
 fn holds(ms: u64) -> Readiness {
@@ -45,6 +45,28 @@ fn t0_is_as_the_contract_says() {
     assert_eq!(chosen(&armed, Some(25 * 3600 * 1000), None), Err(ErrorCode::Malformed));
     assert_eq!(chosen(&[], None, None), Err(ErrorCode::NoNodes));
     assert_eq!(chosen(&[Readiness::Fault], None, None), Err(ErrorCode::NotReady));
+}
+
+#[test]
+fn t0_is_a_frame_of_every_camera_on_the_frame_grid() {
+    let camera = |fps: f64, state: Option<PhaseState>| CameraReport {
+        fps,
+        phase: state.map(|state| Phase { state, error_us: 0, worst_us: 0 }),
+        ..CameraReport::default()
+    };
+    let ms = |fps, state| step_of(&camera(fps, Some(state))).as_millis();
+    assert_eq!((ms(30.0, PhaseState::Locked), ms(25.0, PhaseState::Locked)), (500, 1000));
+    assert_eq!(
+        (ms(25.0, PhaseState::Seeking), ms(25.0, PhaseState::Free), ms(25.0, PhaseState::Lost)),
+        (1000, 500, 500)
+    );
+    assert_eq!((ms(29.97, PhaseState::Locked), step_of(&camera(25.0, None)).as_millis()), (500, 500));
+
+    let mut nodes = roster(&[holds(4000), holds(4000)]);
+    nodes[1].step = Duration::from_secs(1);
+    let chosen = |at: Option<Wall>| choose_t0(NOW, at, &nodes, None).map(|t0| t0.micros() % 1_000_000);
+    assert_eq!(chosen(None), Ok(0));
+    assert_eq!(chosen(Some(NOW.offset_us(5_600_000))), Ok(0));
 }
 
 fn any_readiness() -> impl Strategy<Value = Readiness> {

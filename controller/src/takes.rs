@@ -15,7 +15,7 @@ use crate::event::Effect;
 use crate::journal::Journal;
 use crate::marks;
 use crate::naming;
-use crate::roll::{Candidate, GRID, choose_t0};
+use crate::roll::{Candidate, choose_t0, step};
 
 /// Numbers from here on were typed by somebody: counting on from `take_99999999` would help nobody.
 const LAST_NUMBER: u32 = 999_999;
@@ -113,7 +113,7 @@ impl Takes {
             ));
         }
         let first = choose_t0(now, at, roster, self.last_cut(now))?;
-        let (id, t0) = self.new_id(name.unwrap_or_else(|| self.next_name()), first);
+        let (id, t0) = self.new_id(name.unwrap_or_else(|| self.next_name()), first, step(roster));
         let nodes = roster.iter().map(|node| node.ip).collect::<BTreeSet<_>>().into_iter().collect();
         self.journal.take = Some(Take { id, t0, t1: None, segment_s: self.segment_s, nodes });
         self.journal.marks.clear();
@@ -204,11 +204,11 @@ impl Takes {
     }
 
     /// A second take of one name within a second waits for the next grid instant with a stamp of its own.
-    fn new_id(&self, name: TakeName, first: Wall) -> (TakeId, Wall) {
+    fn new_id(&self, name: TakeName, first: Wall, step: Duration) -> (TakeId, Wall) {
         let mut t0 = first;
         let mut id = TakeId { name, stamp: Stamp::local(t0) };
         while self.elsewhere.contains(&id) || self.journal.history.iter().any(|past| past.id == id) {
-            t0 = t0 + GRID;
+            t0 = t0 + step;
             id.stamp = Stamp::local(t0);
         }
         (id, t0)

@@ -1,7 +1,7 @@
 //! One camera's own page: everything that is known of it, in words. Pure.
 
 use serde::Serialize;
-use syncslate_shared::protocol::{NodeState, NodeStatus};
+use syncslate_shared::protocol::{NodeState, NodeStatus, Phase, PhaseState};
 
 use super::tile::{self, Fact, Tile};
 use super::words;
@@ -47,6 +47,22 @@ fn fact(key: &'static str, label: &'static str, value: Option<String>) -> Option
     value.map(|value| Fact { key, label, value, kind: "" })
 }
 
+/// Where frames lie: `on the frame grid, −23 µs`.
+fn phase(phase: Phase) -> String {
+    let off = match phase.error_us {
+        0 => "0 µs".to_owned(),
+        us @ -999..0 => format!("−{} µs", us.unsigned_abs()),
+        us @ 1..1000 => format!("+{us} µs"),
+        us => format!("{} ms", words::signed(us)),
+    };
+    match phase.state {
+        PhaseState::Locked => format!("on the frame grid, {off}"),
+        PhaseState::Seeking => format!("{off} off the frame grid, on their way there"),
+        PhaseState::Lost => format!("{off} off the frame grid, where they should be"),
+        PhaseState::Free => format!("free, {off} off the frame grid"),
+    }
+}
+
 /// What is true of the moment.
 fn moving(status: &NodeStatus) -> Vec<Fact> {
     let (camera, drops) = (&status.camera, status.drops);
@@ -70,6 +86,7 @@ fn moving(status: &NodeStatus) -> Vec<Fact> {
         fact("bytes", "Written", taking.then(|| words::bytes(status.bytes))),
         fact("skew", "First frame", status.skew_us.map(|us| format!("T0 {} ms", words::signed(us)))),
         fact("fps", "Rate", Some(format!("{:.2} of {} fps", status.fps, tile::rate(camera.fps)))),
+        fact("phase", "Frames lie", camera.phase.map(phase)),
         fact("ring", "In memory", Some(format!("{:.1} s", camera.ring_s))),
         fact("clock", "Clock", source),
         fact("disk", "Disk", free),

@@ -9,6 +9,7 @@ import { follow } from "./live.js";
 import { previews } from "./previews.js";
 import { markLists } from "./marks.js";
 import { texts } from "./texts.js";
+import { verifying } from "./verify.js";
 
 const view = {};
 const clock = document.getElementById("clock");
@@ -51,6 +52,7 @@ function link(up) {
 
 markLists();
 ownSettings();
+verifying();
 setInterval(tick, 100);
 previews(document.querySelector("[data-list=nodes]"));
 follow(own ? `/live/${own}` : "/live", show, link);

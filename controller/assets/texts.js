@@ -32,6 +32,12 @@ export const texts = {
   shutdownAgain: "Press again to turn off",
   ordering: "Asking the camera computer …",
   clipping: (dark, bright) => `${percent(dark)} at black · ${percent(bright)} at white`,
+  searching: "Searching the footage for the slate …",
+  slate: {
+    hold: "Hold it before all cameras for five seconds, bright, still and at the same height in their pictures.",
+    idle: "Nothing is being recorded: start a take, then hold this before all cameras.",
+    lost: "Connection lost: name and take time may be out of date. The code goes on.",
+  },
   cameras: {
     none: "no camera is chosen",
     chosen: (names) => names.join(", "),

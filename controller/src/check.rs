@@ -162,7 +162,8 @@ fn files(folder: &Path, name: &TakeName, report: &mut Report) -> BTreeMap<(Ipv4A
 /// What the controller itself writes beside the nodes' folders. Reports are made anew when they are missing.
 fn is_ours_beside(file: &OsStr) -> bool {
     let report = file.to_str().and_then(syncslate_report::names::parse);
-    file == ledger::FILE || file == homes::FILE || report.is_some()
+    let light = file.to_str().and_then(syncslate_slate::model::parse);
+    file == ledger::FILE || file == homes::FILE || report.is_some() || light.is_some()
 }
 
 /// What each file should be: by the ledger, else by the node's digests, else by its manifest.

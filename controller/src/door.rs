@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use syncslate_report::Limits;
 use syncslate_shared::command::{Command, CommandResult};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -35,6 +36,8 @@ pub struct Door {
     pub news: broadcast::Sender<News>,
     /// Where the footage lies.
     pub downloads: PathBuf,
+    /// From when on a take is amber or red.
+    pub limits: Limits,
     /// The nodes' live pictures.
     pub viewfinder: Viewfinder,
     /// Who may come in.

@@ -4,7 +4,8 @@
 //! the pure state machines [`takes`] (with [`roll`], which chooses T0, and [`journal`]), [`fleet`] (with [`preflight`] and
 //! [`orders`]), [`naming`], [`marks`], [`once`] and [`downloads`] (with [`wanted`], [`which`], `job`, `meter` and `follow`). [`run`] is the one loop that does
 //! what the desk decides, with [`store`], [`shelf`] (and [`library`]), [`rsync`] and [`fetch`] (with `piece`, `proof`,
-//! [`homes`], [`ledger`], [`room`], [`freeable`] and [`cleanup`]). [`reports`] makes the sync reports of takes. [`check`]
+//! [`homes`], [`ledger`], [`room`], [`freeable`] and [`cleanup`]). [`reports`] makes the sync reports of takes, [`verify`] (with
+//! [`pictures`]) puts light beside their stamps. [`check`]
 //! and [`console`] are the other things that the program can be asked for. [`embedded`] is the broker, with its
 //! [`accounts`] and [`secret`]s. The web comes in by [`door`], past the [`lock`], and sees a [`snapshot`], and by the
 //! [`viewfinder`] the nodes' pictures ([`previews`]).
@@ -43,6 +44,7 @@ pub(crate) mod meter;
 pub mod naming;
 pub mod once;
 pub mod orders;
+pub mod pictures;
 pub(crate) mod piece;
 pub mod preflight;
 pub mod previews;
@@ -60,6 +62,7 @@ pub mod snapshot;
 pub mod store;
 pub mod takes;
 pub mod trash;
+pub mod verify;
 pub mod viewfinder;
 pub mod wanted;
 pub mod web;

@@ -11,11 +11,13 @@ use syncslate_controller::console::{self, Ask};
 use syncslate_controller::reports;
 use syncslate_controller::run::Controller;
 use syncslate_controller::settings::{Args, Job, Settings};
+use syncslate_controller::verify::{self, Scope};
 use syncslate_controller::web;
 use syncslate_report::Verdict;
 use syncslate_shared::report::{Failure, chain, start_log};
 use syncslate_shared::systemd::Systemd;
-use syncslate_shared::time::SystemClocks;
+use syncslate_shared::take::{Stamp, TakeName};
+use syncslate_shared::time::{Clocks as _, SystemClocks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -69,11 +71,22 @@ async fn run(args: Args) -> Result<(), Failure> {
             let failure = || Failure::new("the verdict is red").hint("the lines above say why");
             if verdict == Verdict::Red { Err(failure()) } else { Ok(()) }
         }
+        Some(Job::Verify { take, stamp, all }) => compare(&settings()?, &take, stamp.as_ref(), all).await,
         Some(Job::Cleanup { take, stamp, yes }) => {
             console::cleanup(&settings()?, take.as_ref(), stamp.as_ref(), yes).await
         }
         Some(Job::HashPassword) => hash_password(),
     }
+}
+
+async fn compare(settings: &Settings, take: &TakeName, stamp: Option<&Stamp>, all: bool) -> Result<(), Failure> {
+    let parallel = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let scope = Scope { window_s: (!all).then_some(Scope::USUAL_S), parallel };
+    let (limits, now) = (settings.report.limits, SystemClocks.wall());
+    let out = &mut std::io::stdout().lock();
+    let verdict = verify::tell(&settings.downloads, (take, stamp), scope, &limits, now, out).await?;
+    let failure = || Failure::new("stamps and light differ").hint("the lines above say where");
+    if verdict == syncslate_slate::model::Verdict::Differs { Err(failure()) } else { Ok(()) }
 }
 
 async fn control(settings: Settings) -> Result<(), Failure> {

@@ -135,6 +135,7 @@ impl Controller {
             snapshot,
             news: news.clone(),
             downloads: settings.downloads.clone(),
+            limits: settings.report.limits,
             viewfinder: viewfinder.clone(),
             lock,
             broker: broker.as_ref().map(Embedded::figures),

@@ -84,6 +84,18 @@ pub enum Job {
         #[arg(long, value_parser = stamp)]
         stamp: Option<Stamp>,
     },
+    /// Find the slate in a take's footage and say how far each camera's stamps are from its light; exit code 1 when they
+    /// differ, or when no slate is found
+    Verify {
+        /// The take
+        take: TakeName,
+        /// Of several takes of that name only this one, 20251023_140210
+        #[arg(long, value_parser = stamp)]
+        stamp: Option<Stamp>,
+        /// Search the whole take, not only its first and last minute
+        #[arg(long)]
+        all: bool,
+    },
     /// List what deleting proven footage on the nodes would free, and what stays there and why
     Cleanup {
         /// Only this take

@@ -12,6 +12,7 @@ use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::manifest::Manifest;
 use syncslate_shared::protocol;
 use syncslate_shared::take::TakeId;
+use syncslate_slate::model::{self, Light};
 
 use crate::fleet::{NodeInput, report};
 use crate::limits::Limits;
@@ -107,12 +108,34 @@ pub fn is_fresh(folder: &Path, id: &TakeId) -> bool {
     read(folder, id).is_some_and(|report| report.sources == sources(folder, id))
 }
 
-/// Writes both forms of a report, each whole or not at all. The JSON comes last: who sees it finds the page, too.
+/// Reads what light said of the take's stamps; `None` when nobody looked, or a version of another kind did.
+pub fn read_light(folder: &Path, id: &TakeId) -> Option<Light> {
+    let json = fs::read(folder.join(model::file(id))).ok()?;
+    serde_json::from_slice::<Light>(&json).ok().filter(|light| light.v == model::VERSION && light.id == *id)
+}
+
+/// Writes what light said of a take's stamps, and the page of its report anew, where it stands.
+///
+/// # Errors
+/// They cannot be written.
+pub fn write_light(folder: &Path, light: &Light) -> Result<(), String> {
+    let mut json = serde_json::to_vec(light).map_err(|e| format!("the light of {} is no JSON: {e}", light.id))?;
+    json.push(b'\n');
+    replace(folder, &model::file(&light.id), &json)?;
+    match read(folder, &light.id) {
+        Some(report) => write(folder, &report),
+        None => Ok(()),
+    }
+}
+
+/// Writes both forms of a report, each whole or not at all. The JSON comes last: who sees it finds the page, too. What
+/// light said of the take, if anybody looked, stands on the page.
 ///
 /// # Errors
 /// They cannot be written.
 pub fn write(folder: &Path, report: &Report) -> Result<(), String> {
-    replace(folder, &names::file(&report.id, Form::Html), page::page(report).as_bytes())?;
+    let html = page::lit(report, read_light(folder, &report.id).as_ref());
+    replace(folder, &names::file(&report.id, Form::Html), html.as_bytes())?;
     let mut json = serde_json::to_vec(report).map_err(|e| format!("the report of {} is no JSON: {e}", report.id))?;
     json.push(b'\n');
     replace(folder, &names::file(&report.id, Form::Json), &json)

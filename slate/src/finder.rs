@@ -62,7 +62,7 @@ impl Finder {
     pub fn look(&mut self, luma: &Luma<'_>) -> Option<Sight> {
         let found = self.marks.and_then(|marks| good(luma, by_marks(luma, &clockwise(marks))));
         let found = found.or_else(|| {
-            let everywhere = self.missed < LOST || self.missed % 4 == 0;
+            let everywhere = self.missed < LOST || self.missed.is_multiple_of(4);
             everywhere.then(|| self.search(luma)).flatten()
         });
         let Some((marks, sight)) = found else {

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn what_is_round_or_has_three_corners_is_refused() {
-        let circle: Vec<Point> = (0..60).map(|i| f64::from(i) / 30.0 * 3.1416).map(|a| [a.cos(), a.sin()]).collect();
+        let circle: Vec<Point> =
+            (0..60).map(|i| f64::from(i) * std::f64::consts::TAU / 60.0).map(|a| [a.cos(), a.sin()]).collect();
         assert_eq!(around(&circle), None);
         assert_eq!(around(&[[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]]), None);
         assert_eq!((around(&[]), around(&[[1.0, 1.0]; 7])), (None, None));

@@ -71,7 +71,8 @@ fn files(take: &TakeSummary) -> Vec<String> {
     let files = take.nodes.iter().flat_map(|node| node.files.iter().map(move |file| (node.ip, &file.name)));
     let files = files.map(|(ip, file)| format!("{}/{ip}/{file}", take.take));
     let reports = take.ids.iter().flat_map(|id| Form::ALL.map(|form| names::file(id, form)));
-    let beside = [ledger::FILE, homes::FILE].map(str::to_owned).into_iter().chain(reports);
+    let lights = take.ids.iter().map(syncslate_slate::model::file);
+    let beside = [ledger::FILE, homes::FILE].map(str::to_owned).into_iter().chain(reports).chain(lights);
     files.chain(beside.map(|file| format!("{}/{file}", take.take))).collect()
 }
 

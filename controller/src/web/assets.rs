@@ -13,7 +13,7 @@ macro_rules! asset {
     };
 }
 
-const FILES: [(&str, &str, &str); 28] = [
+const FILES: [(&str, &str, &str); 33] = [
     asset!("style.css", "text/css; charset=utf-8"),
     asset!("light.css", "text/css; charset=utf-8"),
     asset!("contrast.css", "text/css; charset=utf-8"),
@@ -39,6 +39,11 @@ const FILES: [(&str, &str, &str); 28] = [
     asset!("picture.js", "text/javascript; charset=utf-8"),
     asset!("node.js", "text/javascript; charset=utf-8"),
     asset!("light.js", "text/javascript; charset=utf-8"),
+    asset!("slate.css", "text/css; charset=utf-8"),
+    asset!("slate.js", "text/javascript; charset=utf-8"),
+    asset!("slatecode.js", "text/javascript; charset=utf-8"),
+    asset!("slatetable.js", "text/javascript; charset=utf-8"),
+    asset!("verify.js", "text/javascript; charset=utf-8"),
     asset!("post.js", "text/javascript; charset=utf-8"),
     asset!("texts.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),

@@ -1,5 +1,5 @@
-//! The addresses of footage in custody: breaking a download off, renaming and deleting a take here, and what a
-//! clean-up would free on the nodes.
+//! The addresses of footage in custody: breaking a download off, renaming and deleting a take here, having
+//! it searched for the slate, and what a clean-up would free on the nodes.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 use warp::{Buf, Stream};
 
-use super::Site;
 use super::answer::{Refused, json};
 use super::command::{malformed, read, same_site, send};
 use super::discard::{at_rest, confirmed, discard};
 use super::routes::known;
+use super::{Site, light};
 use crate::freeable::{self, Freeable};
 use crate::homes::{self, Kept};
 use crate::lock::Visitor;
@@ -27,7 +27,7 @@ const SEEN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Whether an address below `/api/` is one of these, asked by POST.
 pub(super) fn is_post(segments: &[&str]) -> bool {
-    matches!(segments, ["download", "cancel"] | ["takes", _, "rename" | "delete"])
+    matches!(segments, ["download", "cancel"] | ["takes", _, "rename" | "delete" | "verify"])
 }
 
 /// Answers POST.
@@ -41,6 +41,7 @@ pub(super) async fn post<B: Buf>(
     let snapshot = Arc::clone(&site.door.snapshot.borrow());
     match segments {
         ["takes", take, "delete"] => discard(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
+        ["takes", take, "verify"] => light::begin(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
         ["takes", take, "rename"] => rename(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
         _ => cancel(site, visitor, headers, body).await,
     }

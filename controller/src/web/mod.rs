@@ -14,6 +14,7 @@ mod custody;
 mod discard;
 mod events;
 mod footage;
+mod light;
 mod live;
 mod login;
 mod marks;
@@ -54,6 +55,8 @@ struct Site {
     assets: assets::Assets,
     /// The shared clock, by which the page counts take time: a snapshot may be seconds old when it is sent.
     clocks: SystemClocks,
+    /// Which take is searched for the slate.
+    search: light::Search,
     /// Becomes true at the shutdown: the endless streams end themselves, else no connection would ever close.
     closing: watch::Receiver<bool>,
 }
@@ -80,7 +83,14 @@ pub async fn serve(
     let assets = assets::Assets::embedded();
     let pages = pages::Pages::embedded(assets.hash())?;
     let (close, closing) = watch::channel(false);
-    let site = Arc::new(Site { door, pages, assets, clocks: SystemClocks, closing: closing.clone() });
+    let site = Arc::new(Site {
+        door,
+        pages,
+        assets,
+        clocks: SystemClocks,
+        search: light::Search::default(),
+        closing: closing.clone(),
+    });
 
     let routes = warp::method()
         .and(warp::path::full())

@@ -8,11 +8,9 @@ use syncslate_shared::time::Wall;
 use warp::http::StatusCode;
 
 use super::answer::Refused;
-use super::view::{AboutPage, Cameras, Events, Library, NodePage, Operator, TakePage};
-use crate::freeable::Freeable;
+use super::view::{AboutPage, Cameras, Events, Library, NodePage, Operator, SlatePage, TakePage};
 use crate::lock::Visitor;
-use crate::marks::TakeMarks;
-use crate::snapshot::{NodeView, Snapshot, TakeSummary};
+use crate::snapshot::{NodeView, Snapshot};
 
 macro_rules! template {
     ($name:literal) => {
@@ -20,7 +18,7 @@ macro_rules! template {
     };
 }
 
-const TEMPLATES: [(&str, &str); 23] = [
+const TEMPLATES: [(&str, &str); 24] = [
     template!("layout"),
     template!("operator"),
     template!("takes"),
@@ -42,6 +40,7 @@ const TEMPLATES: [(&str, &str); 23] = [
     template!("events"),
     template!("eventlines"),
     template!("about"),
+    template!("slate"),
     template!("panel"),
     template!("controls"),
     template!("blanks"),
@@ -128,6 +127,12 @@ impl Pages {
         self.render("operator", &head, Operator::of(snapshot, now))
     }
 
+    /// `/slate`
+    pub(super) fn slate(&self, visitor: &Visitor, snapshot: &Snapshot, now: Wall) -> Result<String, Refused> {
+        let head = Head { title: "Slate", here: Here::Nowhere, version: snapshot.version, visitor };
+        self.render("slate", &head, SlatePage::of(snapshot, now))
+    }
+
     /// `/nodes/{ip}`
     pub(super) fn node(&self, visitor: &Visitor, snapshot: &Snapshot, node: &NodeView) -> Result<String, Refused> {
         let page = NodePage::of(node, snapshot);
@@ -148,16 +153,9 @@ impl Pages {
     }
 
     /// `/takes/{take}`
-    pub(super) fn take(
-        &self,
-        visitor: &Visitor,
-        snapshot: &Snapshot,
-        take: &TakeSummary,
-        freeable: &[Freeable],
-        marks: &[TakeMarks],
-    ) -> Result<String, Refused> {
-        let head = Head { title: take.take.as_str(), here: Here::Takes, version: snapshot.version, visitor };
-        self.render("take", &head, TakePage::of(take, snapshot, freeable, marks))
+    pub(super) fn take(&self, visitor: &Visitor, snapshot: &Snapshot, page: TakePage) -> Result<String, Refused> {
+        let head = Head { title: page.name(), here: Here::Takes, version: snapshot.version, visitor };
+        self.render("take", &head, &page)
     }
 
     /// `/events`

@@ -13,8 +13,8 @@ use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
 use super::events::{self, Wanted};
-use super::view::{AboutPage, Events, Health};
-use super::{Site, api, archive, command, custody, live, login, marks, media, metrics, preview, sync, view};
+use super::view::{AboutPage, Events, Health, TakePage};
+use super::{Site, api, archive, command, custody, light, live, login, marks, media, metrics, preview, sync, view};
 use crate::about::memory;
 use crate::lock::Visitor;
 use crate::room::free;
@@ -89,19 +89,24 @@ async fn get(
     let now = site.clocks.wall();
     match segments.as_slice() {
         [""] => html(site.pages.operator(visitor, &snapshot, now)?),
+        ["slate"] => html(site.pages.slate(visitor, &snapshot, now)?),
         ["login"] => html(site.pages.login("/", "")?),
         ["takes"] => html(site.pages.takes(visitor, &snapshot)?),
         ["takes", take] => {
             let take = known(&snapshot.takes, take)?;
             let freeable = custody::look(site, vec![take.clone()]).await;
             let marks = marks::look(site, &snapshot, take.take.as_str()).await?;
-            html(site.pages.take(visitor, &snapshot, take, &freeable, &marks)?)
+            let lights = light::found(site, take).await;
+            html(site.pages.take(visitor, &snapshot, TakePage::of(take, &snapshot, &freeable, &marks, &lights))?)
         }
         ["takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
             sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Html).await
         }
         ["api", "takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
             sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Json).await
+        }
+        ["api", "takes", take, "light", stamp @ ..] if stamp.len() < 2 => {
+            light::told(site, known(&snapshot.takes, take)?, stamp.first().copied()).await
         }
         ["nodes", ip] => html(site.pages.node(visitor, &snapshot, preview::known(&snapshot, ip)?)?),
         ["nodes", ip, "preview.jpg"] => preview::send(site, preview::known(&snapshot, ip)?, query, headers),

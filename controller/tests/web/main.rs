@@ -13,4 +13,5 @@ mod media;
 mod pages;
 mod previews;
 mod programs;
+mod slate;
 mod stage;

@@ -249,6 +249,7 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
         snapshot: shown,
         news: news.clone(),
         downloads: downloads.to_owned(),
+        limits: syncslate_report::Limits::default(),
         viewfinder: viewfinder.clone(),
         lock: Lock::new(Gate::new(Accounts::default()), [0; 32]),
         broker: None,

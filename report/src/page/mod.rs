@@ -3,6 +3,7 @@
 //! Whatever comes from outside (names, notes, causes) goes through `text::escaped`.
 
 mod draw;
+mod light;
 mod phase;
 mod style;
 mod tables;
@@ -11,12 +12,19 @@ mod timeline;
 
 use std::fmt::Write as _;
 
+use syncslate_slate::model::Light;
+
 use crate::model::{Report, Verdict, Weight};
 use draw::Size;
 use text::{escaped, named};
 
 /// The report as a page.
 pub fn page(report: &Report) -> String {
+    lit(report, None)
+}
+
+/// The report as a page, with what light said of the stamps.
+pub fn lit(report: &Report, light: Option<&Light>) -> String {
     let mut out = String::with_capacity(64 * 1024);
     let name = escaped(&report.name);
     let _ = write!(
@@ -29,6 +37,9 @@ pub fn page(report: &Report) -> String {
     );
     head(&mut out, report);
     reasons(&mut out, report);
+    if let Some(light) = light {
+        light::section(&mut out, light);
+    }
     figure(
         &mut out,
         "Phase of each camera",

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use syncslate_shared::files::{Base, Kind};
+use syncslate_slate::model::Light;
 
 use super::copies::{Copies, copies};
+use super::light::{LightLine, lines};
 use super::{MarkLine, node_name, words};
 use crate::freeable::Freeable;
 use crate::ledger::Custody;
@@ -47,6 +49,8 @@ pub(in crate::web) struct TakePage {
     recorded: Option<String>,
     /// The sync reports, newest first.
     reports: Vec<ReportLine>,
+    /// What light said of the stamps, newest first.
+    lights: Vec<LightLine>,
     /// What can be deleted on the cameras, and what stays.
     copies: Vec<Copies>,
     /// The name under which it can be asked for: cameras know it by no other.
@@ -153,6 +157,7 @@ impl TakePage {
         snapshot: &Snapshot,
         freeable: &[Freeable],
         marks: &[TakeMarks],
+        lights: &[Light],
     ) -> Self {
         let names: BTreeSet<_> = take.ids.iter().map(|id| id.name.to_string()).collect();
         let other: Vec<_> = names.iter().filter(|name| name.as_str() != take.take.as_str()).cloned().collect();
@@ -166,12 +171,20 @@ impl TakePage {
                 format!("Renamed here: recorded as {}, and its files are still called so.", other.join(" and "))
             }),
             reports: take.sync.iter().map(|sync| ReportLine::of(take, sync)).collect(),
+            lights: lines(take, lights),
             copies: copies(freeable, snapshot),
             asked: take.ids.first().map_or_else(|| take.take.to_string(), |id| id.name.to_string()),
             marked: marks.iter().any(|take| !take.marks.is_empty()),
             sheets: marks.iter().map(|take| sheet(take, again)).collect(),
             cameras: take.nodes.iter().map(|node| camera(take, node, snapshot)).collect(),
         }
+    }
+}
+
+impl TakePage {
+    /// The take's name.
+    pub(in crate::web) fn name(&self) -> &str {
+        &self.line.take
     }
 }
 

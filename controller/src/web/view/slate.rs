@@ -57,6 +57,21 @@ impl Slate {
     }
 }
 
+/// The page `/slate`, which cameras film.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct SlatePage {
+    kind: &'static str,
+    caption: String,
+    clock: String,
+}
+
+impl SlatePage {
+    pub(in crate::web) fn of(snapshot: &Snapshot, now: Wall) -> Self {
+        let Slate { kind, caption, .. } = Slate::of(snapshot);
+        Self { kind, caption, clock: clock(&snapshot.take, now) }
+    }
+}
+
 /// The big clock: running from T0, or the last take's length.
 pub(super) fn clock(take: &CurrentTake, now: Wall) -> String {
     match (take.state, take.t0) {

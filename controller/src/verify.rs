@@ -13,7 +13,7 @@ use syncslate_report::{Limits, folder};
 use syncslate_shared::camera::Key;
 use syncslate_shared::files::{Base, FrameRow, Kind};
 use syncslate_shared::manifest::Manifest;
-use syncslate_shared::protocol;
+use syncslate_shared::protocol::{self, CameraReport};
 use syncslate_shared::report::Failure;
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use syncslate_shared::time::Wall;
@@ -109,7 +109,7 @@ async fn node(folder: &Path, id: &TakeId, ip: Ipv4Addr, window_s: Option<f64>) -
         pictures: 0,
         claim_us: None,
         problem: String::new(),
-        camera: Camera { ip, period_us: 1e6 / USUAL_FPS, exposure_us: None, seen: Vec::new() },
+        camera: Camera { ip, sensor: String::new(), period_us: 1e6 / USUAL_FPS, exposure_us: None, seen: Vec::new() },
     };
     let (manifest, rows) = match papers(folder, id, ip).await {
         Ok(papers) => papers,
@@ -120,6 +120,7 @@ async fn node(folder: &Path, id: &TakeId, ip: Ipv4Addr, window_s: Option<f64>) -
     if let Some(fps) = camera.map(|camera| camera.fps).filter(|fps| *fps > 0.0) {
         searched.camera.period_us = 1e6 / fps;
     }
+    searched.camera.sensor = camera.map_or_else(String::new, sensor);
     let actual = camera.and_then(|camera| camera.actual.as_ref());
     searched.camera.exposure_us = actual.and_then(|actual| actual.number(Key::ExposureUs));
     let end = manifest.t1.or(rows.last().map(|row| row.time)).unwrap_or(manifest.t0);
@@ -141,6 +142,12 @@ async fn node(folder: &Path, id: &TakeId, ip: Ipv4Addr, window_s: Option<f64>) -
         searched.pictures
     );
     Ok(searched)
+}
+
+/// What decides how long a sensor's rows are read.
+fn sensor(camera: &CameraReport) -> String {
+    let CameraReport { kind, model, width, height, fps, .. } = camera;
+    format!("{kind} {} {width}x{height} {fps}", model.as_deref().unwrap_or_default())
 }
 
 async fn papers(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> Result<(Manifest, Vec<FrameRow>), String> {

@@ -29,6 +29,8 @@ const STEADY: f64 = 0.7;
 pub struct Camera {
     /// Its address.
     pub ip: Ipv4Addr,
+    /// What it is and how it is read: cameras of which this is the same have the same rolling shutter.
+    pub sensor: String,
     /// The time between two frames, microseconds.
     pub period_us: f64,
     /// How long a frame is exposed, microseconds; `None` when the camera does not tell.
@@ -50,6 +52,13 @@ struct Own<'a> {
     row: f64,
     /// The middle of its stamps.
     at_us: f64,
+}
+
+impl Own<'_> {
+    /// How much later than its first row a rolling shutter may expose the slate: no readout lasts longer than a frame.
+    fn late_us(&self) -> f64 {
+        self.row * self.camera.period_us
+    }
 }
 
 /// Every time that the slate was shown, in order, with the offsets of the nodes that saw it.
@@ -143,9 +152,14 @@ fn against(one: &Own<'_>, all: &[Own<'_>]) -> Option<Measured> {
     let exposures: Option<Vec<f64>> = all.iter().map(|own| own.camera.exposure_us).collect();
     let exposure = exposures.and_then(median).zip(one.camera.exposure_us);
     let others = all.len() > 1;
+    let alike = all.iter().all(|own| own.camera.sensor == one.camera.sensor);
     let parts = Parts {
         refresh_us: one.open_us + if others { middle(|own| own.open_us)? } else { 0.0 },
-        rows_us: (one.row - middle(|own| own.row)?).abs() * one.camera.period_us,
+        rows_us: if alike {
+            (one.late_us() - middle(|own| own.late_us())?).abs()
+        } else {
+            one.late_us().max(middle(|own| own.late_us())?)
+        },
         exposure_us: exposure.map(|(middle, own)| (own - middle).abs() / 2.0),
         display_us: (one.at_us - middle(|own| own.at_us)?).abs() * CRYSTAL_PPM / 1e6,
     };

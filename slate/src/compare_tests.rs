@@ -70,7 +70,8 @@ fn camera(n: u8, display: Display, filming: &Filming) -> Camera {
             seen.push(Seen { stamp_us, sight: display.sight(us, filming.exposure_us, filming.row) });
         }
     }
-    Camera { ip: Ipv4Addr::new(10, 0, 0, n), period_us: period, exposure_us: Some(filming.exposure_us), seen }
+    let (ip, sensor) = (Ipv4Addr::new(10, 0, 0, n), "imx477".to_owned());
+    Camera { ip, sensor, period_us: period, exposure_us: Some(filming.exposure_us), seen }
 }
 
 fn cameras(display: Display, filmings: &[Filming]) -> Vec<Camera> {
@@ -143,6 +144,18 @@ fn different_exposures_and_heights_are_said() {
 }
 
 #[test]
+fn sensors_that_are_read_differently_are_as_late_as_they_may_be() {
+    let at = |row, phase| Filming { row, ..filming(phase, 0.0) };
+    let mut mixed = cameras(SIXTY, &[at(0.5, 0.0), at(0.5, 3_000.0), at(0.1, 8_000.0)]);
+    mixed[1].sensor = "imx296".into();
+    let rows: Vec<f64> = compare(&mixed)[0].nodes.iter().map(|node| node.parts.rows_us).collect();
+    assert_eq!(rows, [20_000.0, 20_000.0, 20_000.0]);
+    let mut high = cameras(SIXTY, &[at(0.05, 0.0), at(0.05, 3_000.0)]);
+    high[1].sensor = "imx296".into();
+    assert_eq!(compare(&high)[0].nodes[0].parts.rows_us, 2_000.0, "held high it costs little");
+}
+
+#[test]
 fn cameras_that_saw_it_one_after_the_other_pay_for_the_displays_clock() {
     let at = |from_s, offset| Filming { from_s, to_s: from_s + 4.0, ..filming(7_000.0, offset) };
     let display = Display { ppm: 80.0, ..SIXTY };
@@ -211,7 +224,13 @@ proptest! {
             sight: Sight { session: 1, fields, middle: [0.5, row], module_px: 3.0 },
         };
         let seen: Vec<Seen> = stamps.into_iter().map(seen).collect();
-        let camera = |n| Camera { ip: Ipv4Addr::new(10, 0, 0, n), period_us: 1.0, exposure_us: None, seen: seen.clone() };
+        let camera = |n| Camera {
+            ip: Ipv4Addr::new(10, 0, 0, n),
+            sensor: String::new(),
+            period_us: 1.0,
+            exposure_us: None,
+            seen: seen.clone(),
+        };
         let _ = compare(&[camera(1), camera(2)]);
     }
 }

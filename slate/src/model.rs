@@ -124,7 +124,7 @@ pub struct Parts {
     /// A display changes from refresh to refresh: what the frames leave open, of this node and of the middle of the others.
     pub refresh_us: f64,
     /// A rolling shutter exposes lower rows later: the slate's height in the picture against the others', at a frame
-    /// period from top to bottom.
+    /// period from top to bottom. Among sensors that differ, the whole height.
     pub rows_us: f64,
     /// Stamps tell the begin of an exposure, light its middle: half of the difference to the others' exposure. Null when
     /// exposures are not known; then each millisecond that they differ makes half a one here.

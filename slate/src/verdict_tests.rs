@@ -28,7 +28,8 @@ fn searched(n: u8, offset_us: i64, frames: i64, claim_us: Option<f64>) -> Search
         Seen { stamp_us: T0 + us + offset_us, sight: Sight { session: 1, fields, middle: [0.5; 2], module_px: 4.0 } }
     });
     let ip = Ipv4Addr::new(192, 168, 1, 100 + n);
-    let camera = Camera { ip, period_us: 40_000.0, exposure_us: Some(5_000.0), seen: seen.collect() };
+    let camera =
+        Camera { ip, sensor: String::new(), period_us: 40_000.0, exposure_us: Some(5_000.0), seen: seen.collect() };
     Searched { name: format!("cam{n}"), pictures: 3000, claim_us, problem: String::new(), camera }
 }
 

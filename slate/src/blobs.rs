@@ -14,17 +14,26 @@ pub struct Blob {
     pub size: [u32; 2],
     /// How many pixels it has.
     pub pixels: u64,
-    runs: Vec<Run>,
+    /// What it reaches over in each row that it has: a hull needs no more.
+    spans: Vec<Run>,
 }
 
 impl Blob {
+    /// Runs come row by row, and from the left in each.
+    fn take(&mut self, run: Run) {
+        match self.spans.last_mut().filter(|span| span[0] == run[0]) {
+            Some(span) => span[2] = run[2],
+            None => self.spans.push(run),
+        }
+    }
+
     /// Its hull: the corners of the smallest convex area that holds it, clockwise as one sees it.
     pub fn hull(&self) -> Vec<Point> {
         let ends = |[y, from, to]: &Run| {
             let (y, from, to) = (f64::from(*y), f64::from(*from), f64::from(*to));
             [[from, y], [from, y + 1.0], [to, y], [to, y + 1.0]]
         };
-        let mut points: Vec<Point> = self.runs.iter().flat_map(ends).collect();
+        let mut points: Vec<Point> = self.spans.iter().flat_map(ends).collect();
         points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
         points.dedup();
         let mut hull = half(points.iter().copied());
@@ -71,13 +80,18 @@ pub fn blobs(luma: &Luma<'_>, level: u8, least: u32, most: usize) -> Vec<Blob> {
     chosen.truncate(most);
     let mut found: Vec<Blob> = chosen
         .iter()
-        .map(|(_, bounds)| Blob { size: bounds.size(), pixels: bounds.pixels, runs: Vec::new() })
+        .map(|(_, bounds)| Blob { size: bounds.size(), pixels: bounds.pixels, spans: Vec::new() })
         .collect();
+    let mut places: Vec<Option<usize>> = vec![None; runs.len()];
+    for (place, (root, _)) in chosen.iter().enumerate() {
+        if let Some(slot) = places.get_mut(*root) {
+            *slot = Some(place);
+        }
+    }
     for (i, run) in runs.iter().enumerate() {
-        let root = root(&mut parents, i);
-        let place = chosen.iter().position(|(chosen, _)| *chosen == root);
+        let place = places.get(root(&mut parents, i)).copied().flatten();
         if let Some(blob) = place.and_then(|place| found.get_mut(place)) {
-            blob.runs.push(*run);
+            blob.take(*run);
         }
     }
     found

@@ -97,7 +97,11 @@ fn path(folder: &Path, id: &TakeId, ip: Ipv4Addr, kind: Kind) -> PathBuf {
 /// stamps is true to.
 async fn claims(folder: &Path, id: &TakeId, limits: &Limits) -> Vec<(Ipv4Addr, Option<f64>)> {
     let (folder, id, limits) = (folder.to_owned(), id.clone(), *limits);
-    let work = move || folder::read(&folder, &id).or_else(|| folder::make(&folder, &id, &limits).ok());
+    // Files that have just arrived may not be in the report that lies there.
+    let work = move || {
+        let fresh = folder::is_fresh(&folder, &id);
+        if fresh { folder::read(&folder, &id) } else { folder::make(&folder, &id, &limits).ok() }
+    };
     let report = tokio::task::spawn_blocking(work).await.ok().flatten();
     let claim = |node: &syncslate_report::model::Node| Some((node.clock.bound_us? + node.stamp_error_us?) as f64);
     report.iter().flat_map(|report| &report.nodes).map(|node| (node.ip, claim(node))).collect()

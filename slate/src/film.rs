@@ -123,6 +123,21 @@ impl Camera {
         Self { corners, ..Self::default() }
     }
 
+    /// A camera before a display of so many pixels a module, turned by so many degrees, whose edge leans back by `lean`
+    /// degrees. It is as far away as the display is wide, two times.
+    pub(crate) fn leaning(module_px: f64, degrees: f64, lean: f64) -> Self {
+        let half = module_px * WIDE as f64 / 2.0;
+        let ((sin, cos), (back, along)) = (degrees.to_radians().sin_cos(), lean.to_radians().sin_cos());
+        let corner = |x: f64, y: f64| {
+            let (u, v) = (half * (x * cos + y * sin), half * (y * cos - x * sin));
+            let near = 4.0 * half / (4.0 * half + u * back);
+            let (u, v) = (u * along * near, v * near);
+            [160.3 + u * cos - v * sin, 119.6 + u * sin + v * cos]
+        };
+        let corners = [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)];
+        Self { corners, ..Self::default() }
+    }
+
     /// Takes a picture.
     pub(crate) fn shoot(&self, shown: &Shown) -> Vec<u8> {
         let [width, height] = self.size;
@@ -145,6 +160,25 @@ impl Camera {
         let light = blurred(&blurred(&light, width, height, self.blur), height, width, self.blur);
         let mut chance = Chance(self.seed);
         light.into_iter().map(|v| (v + chance.normal() * self.noise).round().clamp(0.0, 255.0) as u8).collect()
+    }
+
+    /// The picture of a display that moves to the left by so many pixels during the exposure.
+    pub(crate) fn moved(&self, pixels: &[u8], by: usize) -> Vec<u8> {
+        let trail = |row: &[u8], x: usize| {
+            let sum: u32 = (x..=x + by).map(|at| u32::from(row[at.min(row.len() - 1)])).sum();
+            (sum / (by as u32 + 1)) as u8
+        };
+        pixels.chunks_exact(self.size[0]).flat_map(|row| (0..row.len()).map(|x| trail(row, x))).collect()
+    }
+
+    /// The picture with each pixel made lighter or darker: `light` is given column, row and what is there.
+    pub(crate) fn lit(&self, pixels: &[u8], light: impl Fn(f64, f64, f64) -> f64) -> Vec<u8> {
+        let place = |i: usize| ((i % self.size[0]) as f64, (i / self.size[0]) as f64);
+        let one = |(i, pixel): (usize, &u8)| {
+            let (x, y) = place(i);
+            light(x, y, f64::from(*pixel)).clamp(0.0, 255.0) as u8
+        };
+        pixels.iter().enumerate().map(one).collect()
     }
 
     /// The picture as the decoder takes it.

@@ -76,6 +76,40 @@ fn in_bad_light() {
     }
 }
 
+/// The conditions of `design/slate.md` under which every picture is read.
+#[test]
+fn as_hard_as_the_document_says() {
+    let shown = shown(57);
+    for turn in [0.0, 34.6, 103.8, 222.0] {
+        let at = |module_px| Camera::turned(module_px, turn);
+        let plain = [
+            ("small", Camera { blur: 0.5, noise: 3.0, ..at(1.7) }),
+            ("blurred", Camera { blur: 2.4, noise: 3.0, ..at(4.8) }),
+            ("grainy", Camera { noise: 40.0, ..at(2.5) }),
+            ("from the side", Camera { noise: 3.0, ..Camera::leaning(4.0, turn, 60.0) }),
+            ("pale", Camera { white: [72.0; 2], black: 60.0, around: 62.0, noise: 2.0, ..at(5.0) }),
+            ("overexposed", Camera { white: [600.0; 2], black: 60.0, blur: 1.2, ..at(5.0) }),
+        ];
+        let steady = Camera { noise: 3.0, white: [180.0; 2], ..at(5.0) };
+        let pixels = steady.shoot(&shown);
+        let bands = |_: f64, y: f64, light: f64| light * (0.8 + 0.2 * (y / 80.0 * std::f64::consts::TAU).sin());
+        let lamp = |x: f64, y: f64, light: f64| {
+            light + 60.0 * (-((x - 150.0).powi(2) + (y - 130.0).powi(2)) / 2.0 / 400.0).exp()
+        };
+        let spoiled = [
+            ("moving", steady.moved(&pixels, 7)),
+            ("in bands", steady.lit(&pixels, bands)),
+            ("with a lamp in it", steady.lit(&pixels, lamp)),
+        ];
+        let taken = plain.iter().map(|(what, camera)| (*what, camera.shoot(&shown)));
+        for (what, pixels) in taken.chain(spoiled) {
+            let sight = Finder::default().look(&steady.luma(&pixels));
+            let newest = sight.and_then(|sight| sight.newest()).map(|(_, ms)| ms);
+            assert_eq!(newest, Some(drawn(57)), "{what}, turned by {turn}°");
+        }
+    }
+}
+
 #[test]
 fn in_a_mirror() {
     let camera = Camera::turned(4.0, 20.0);

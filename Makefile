@@ -7,7 +7,7 @@
 # make soak: three nodes, an hour, a fault a minute, every frame accounted for
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs unzip=unzip rrsync=rsync
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs unzip=unzip rrsync=rsync xmllint=libxml2-utils
 CLIENTS = $(CURDIR)/.cache/clients
 ANSIBLE = $(CURDIR)/.cache/ansible
 FLEET_TOOLS = python3=python3 pip=python3-pip systemd-analyze=systemd shellcheck=shellcheck

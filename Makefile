@@ -1,5 +1,6 @@
 # make demo: a controller and three simulated cameras at http://127.0.0.1:8080
 # make test: all tests      make lint: format, clippy, documentation
+# make editors: films for editors as melt renders them
 # make bench: what it costs      make fuzz: every parser, a minute each
 # make screenshots: every page on a desk and in a hand, light and dark
 # make packages: Debian packages of both programs, into target/packages
@@ -16,7 +17,7 @@ ARCHES ?= amd64 arm64
 FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test lint bench soak fuzz screenshots packages packages-run fleet rig
+.PHONY: demo test editors lint bench soak fuzz screenshots packages packages-run fleet rig
 
 demo:
 	@.ci/install $(DEMO_TOOLS)
@@ -29,6 +30,12 @@ test:
 	cargo build --workspace --bins --tests --locked
 	cargo test --workspace --locked
 	SYNCSLATE_CLIENTS=$(CLIENTS) cargo test --workspace --locked --test others -- --include-ignored
+
+# What editors would see: films rendered by melt, which brings 120 packages with it.
+editors:
+	@.ci/install $(TEST_TOOLS) melt=melt
+	cargo build --workspace --bins --locked
+	cargo test -p syncslate-e2e --locked --test export -- --ignored
 
 lint:
 	cargo fmt --check

@@ -163,7 +163,8 @@ fn files(folder: &Path, name: &TakeName, report: &mut Report) -> BTreeMap<(Ipv4A
 fn is_ours_beside(file: &OsStr) -> bool {
     let report = file.to_str().and_then(syncslate_report::names::parse);
     let light = file.to_str().and_then(syncslate_slate::model::parse);
-    file == ledger::FILE || file == homes::FILE || report.is_some() || light.is_some()
+    let ours = [ledger::FILE, homes::FILE, syncslate_export::names::FOLDER];
+    ours.iter().any(|ours| file == *ours) || report.is_some() || light.is_some()
 }
 
 /// What each file should be: by the ledger, else by the node's digests, else by its manifest.

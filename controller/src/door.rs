@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::about::About;
 use crate::embedded::Figures;
+use crate::exports::Exports;
 use crate::lock::Lock;
 use crate::logbook::Logbook;
 use crate::snapshot::{News, Snapshot};
@@ -44,6 +45,8 @@ pub struct Door {
     pub lock: Lock,
     /// What this installation is.
     pub about: Arc<About>,
+    /// Takes for editors.
+    pub exports: Exports,
     /// What happened.
     pub logbook: Logbook,
     /// How the embedded broker is, where there is one.

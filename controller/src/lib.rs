@@ -26,6 +26,7 @@ pub mod downloads;
 pub mod echo;
 pub mod embedded;
 pub mod event;
+pub mod exports;
 pub mod fetch;
 pub mod fleet;
 pub(crate) mod follow;

@@ -8,6 +8,7 @@ use clap::Parser as _;
 use syncslate_controller::accounts::hash_password;
 use syncslate_controller::check::check;
 use syncslate_controller::console::{self, Ask};
+use syncslate_controller::exports::{self, Extra, Wish};
 use syncslate_controller::reports;
 use syncslate_controller::run::Controller;
 use syncslate_controller::settings::{Args, Job, Settings};
@@ -72,6 +73,15 @@ async fn run(args: Args) -> Result<(), Failure> {
             if verdict == Verdict::Red { Err(failure()) } else { Ok(()) }
         }
         Some(Job::Verify { take, stamp, all }) => compare(&settings()?, &take, stamp.as_ref(), all).await,
+        Some(Job::Export { take, stamp, to, conform, proxies }) => {
+            let settings = settings()?;
+            let work = move || {
+                let extra = Extra { conform, proxies };
+                let wish = Wish { take: &take, stamp: stamp.as_ref(), to: to.as_deref(), extra };
+                exports::tell(&settings.downloads, settings.export, &wish)
+            };
+            tokio::task::spawn_blocking(work).await.map_err(|e| Failure::new(e.to_string()))?
+        }
         Some(Job::Cleanup { take, stamp, yes }) => {
             console::cleanup(&settings()?, take.as_ref(), stamp.as_ref(), yes).await
         }

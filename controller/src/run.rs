@@ -32,6 +32,7 @@ use crate::desk::{Desk, DeskSettings, presence};
 use crate::door::{Door, Request};
 use crate::embedded::{Embedded, Plan, Said};
 use crate::event::{Asker, Effect, Event, Now, Remark};
+use crate::exports::Exports;
 use crate::fetch::Part;
 use crate::homeassistant::Discovery;
 use crate::journal::Journal;
@@ -140,6 +141,7 @@ impl Controller {
             lock,
             broker: broker.as_ref().map(Embedded::figures),
             about: Arc::new(About::of(&settings, inbox.now().wall)),
+            exports: Exports::new(settings.downloads.clone(), settings.export),
             logbook: logbook.clone(),
         };
         let discovery = Discovery::new(settings.home_assistant, &settings.prefix, store.discovery(), inbox.now().mono);

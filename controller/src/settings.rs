@@ -15,6 +15,7 @@ use syncslate_shared::settings::{BrokerAddress, read};
 use syncslate_shared::take::{Stamp, TakeName};
 
 use crate::accounts::{self, AccountSection};
+use crate::exports::ExportSection;
 use crate::report_settings::{ReportSection, ReportSettings};
 use crate::rsync::{Rsync, Source};
 use crate::size::Size;
@@ -96,6 +97,23 @@ pub enum Job {
         #[arg(long)]
         all: bool,
     },
+    /// Make films, timelines and markers for editors of a take that is here; what is finished is not made again
+    Export {
+        /// The take
+        take: TakeName,
+        /// Of several takes of that name only this one, 20251023_140210
+        #[arg(long, value_parser = stamp)]
+        stamp: Option<Stamp>,
+        /// The folder to write into [default: `editor` beside the footage]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Films of a constant rate and of as many frames on all cameras as well, encoded anew; timelines then show these
+        #[arg(long)]
+        conform: bool,
+        /// Light films as well, which the page plays where the cameras' own are too heavy
+        #[arg(long)]
+        proxies: bool,
+    },
     /// List what deleting proven footage on the nodes would free, and what stays there and why
     Cleanup {
         /// Only this take
@@ -131,6 +149,8 @@ pub struct FileSettings {
     pub download: DownloadSection,
     /// Sync reports.
     pub report: ReportSection,
+    /// Takes for editors.
+    pub export: ExportSection,
     /// What is remembered.
     pub state: StateSection,
     /// Home Assistant.
@@ -295,6 +315,8 @@ pub struct Settings {
     pub state: PathBuf,
     /// How sync reports are made.
     pub report: ReportSettings,
+    /// How takes are made for editors.
+    pub export: ExportSection,
     /// How footage is fetched.
     pub rsync: Rsync,
     /// What stays free on the disk of the downloads.
@@ -326,7 +348,7 @@ impl Settings {
     }
 
     fn resolve(args: Args, file: FileSettings, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let FileSettings { mut mqtt, http, accounts, takes, download, report, state, home_assistant } = file;
+        let FileSettings { mut mqtt, http, accounts, takes, download, report, export, state, home_assistant } = file;
         let accounts = accounts::read(accounts)?;
         // Whom everybody may command is not for everybody to reach.
         let own = if accounts.is_empty() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
@@ -354,6 +376,7 @@ impl Settings {
             downloads: args.downloads.or(download.dir).unwrap_or_else(|| "video_downloads".into()),
             state: args.state.or(state.dir).map_or_else(|| state_folder(environment), Ok)?,
             report,
+            export,
             rsync,
             reserve,
             patience,

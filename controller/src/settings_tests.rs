@@ -78,7 +78,7 @@ fn each_wrong_setting_is_refused_with_its_message() {
             &[],
             "[broker]",
             &format!(
-                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `report`, `state`, `home_assistant`{hint}"
+                "the settings file s.toml is wrong: TOML parse error at line 1, column 2\n  |\n1 | [broker]\n  |  ^^^^^^\nunknown field `broker`, expected one of `mqtt`, `http`, `accounts`, `takes`, `download`, `report`, `export`, `state`, `home_assistant`{hint}"
             ),
         ),
         (

@@ -4,6 +4,8 @@
 //! told which frame belongs to which tick by time stamps that only mean this: a film whose chosen frames bear the times
 //! of their ticks, the others times between ticks, which a filter leaves out.
 
+use std::net::Ipv4Addr;
+
 use syncslate_shared::files::FrameRow;
 
 use crate::boxes::{Edit, Movie};
@@ -59,6 +61,28 @@ pub fn choose(rows: &[FrameRow], span: Span, rate: Rate, period: f64) -> Option<
         tick += times;
     }
     Some(Conformed { rows: chosen, repeated, left_out })
+}
+
+/// The first line of a list of what was repeated and left out.
+pub const HEADER: &str = "node,name,frame,what,tick,timecode,times\r\n";
+
+/// Which frames of a camera are shown more than once, and which not at all: lines as RFC 4180 has them.
+pub fn list(
+    rows: &[FrameRow],
+    chosen: &Conformed,
+    (ip, name): (Ipv4Addr, &str),
+    timecode: impl Fn(u64) -> String,
+) -> String {
+    let name = name.replace('"', "\"\"");
+    let line = |row: usize, what: &str, tick: u64, times: u64| {
+        let frame = rows.get(row).map_or(0, |row| row.frame);
+        (tick, format!("{ip},\"{name}\",{frame},{what},{tick},{},{times}\r\n", timecode(tick)))
+    };
+    let repeated = chosen.repeated.iter().map(|(row, tick, times)| line(*row, "repeated", *tick, *times));
+    let left_out = chosen.left_out.iter().map(|(row, tick)| line(*row, "left_out", *tick, 0));
+    let mut lines: Vec<_> = repeated.chain(left_out).collect();
+    lines.sort();
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// How ffmpeg is to be told.

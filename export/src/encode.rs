@@ -1,4 +1,4 @@
-//! What ffmpeg does for us: films of a constant rate, and stills.
+//! What ffmpeg does for us: films of a constant rate, for editing or light ones, and stills.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -6,16 +6,17 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use syncslate_shared::child::{Child, Program};
+use syncslate_shared::child::{Child, Ended, Program};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
 use tokio::runtime::Handle;
 
 use crate::Stopped;
 use crate::boxes::Movie;
-use crate::conform::{Conformed, told};
+use crate::conform::{Conformed, Told, told};
 use crate::film::{Look, Tell, plan, samples};
 use crate::footage::Footage;
+use crate::rate::Rate;
 
 /// It has all it needs: who then takes longer hangs.
 const END: Duration = Duration::from_secs(600);
@@ -23,9 +24,57 @@ const END: Duration = Duration::from_secs(600);
 const STILL: Duration = Duration::from_secs(60);
 /// Width of a still.
 const WIDTH: u32 = 400;
+/// Width of a light film, and the most bits a second it may have.
+const LIGHT_WIDTH: u32 = 640;
+const LIGHT_BITS: &str = "1500k";
 
+/// What a film of a constant rate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// An editor: nothing is seen of the encoding.
+    Editing,
+    /// Playing many at once: small, few bits, and any frame is reached soon.
+    Light,
+}
+
+impl Quality {
+    fn filter(self, constant: &str) -> String {
+        match self {
+            Self::Editing => constant.to_owned(),
+            Self::Light => format!("{constant},scale='min({LIGHT_WIDTH}\\,iw)':-2"),
+        }
+    }
+
+    const fn encoder(self) -> &'static [&'static str] {
+        match self {
+            Self::Editing => &["-preset", "veryfast", "-crf", "16"],
+            Self::Light => {
+                &["-preset", "superfast", "-crf", "25", "-bf", "0", "-maxrate", LIGHT_BITS, "-bufsize", LIGHT_BITS]
+            }
+        }
+    }
+
+    /// Frames from one key frame to the next.
+    fn keys(self, rate: Rate) -> u32 {
+        match self {
+            Self::Editing => rate.base(),
+            Self::Light => rate.base().div_ceil(3),
+        }
+    }
+}
+
+/// At the lowest priority: nothing here may hold up a take that is being recorded.
 fn ffmpeg() -> Program {
-    Program::new("ffmpeg").args(["-nostdin", "-hide_banner", "-loglevel", "error"]).stdin(Stdio::piped())
+    Program::new("nice")
+        .args(["-n", "19", "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error"])
+        .stdin(Stdio::piped())
+}
+
+/// What there is to say of an end that should have been another one.
+fn told_end(ended: &Ended) -> String {
+    // So `nice` tells that there is no such program.
+    let missing = ended.status.and_then(|status| status.code()) == Some(127);
+    format!("{ended}{}", if missing { "\n\nhint: install `ffmpeg`" } else { "" })
 }
 
 /// Encodes the film of a constant rate to the new file `path`. Must be called on a thread that may wait, within a tokio
@@ -38,6 +87,7 @@ pub fn conformed(
     footage: &Footage,
     look: &Look,
     conformed: &Conformed,
+    quality: Quality,
     tell: &mut Tell<'_>,
 ) -> Result<(), Stopped> {
     let (mut movie, _) = plan(footage, look)?;
@@ -45,27 +95,7 @@ pub fn conformed(
     let nowhere = |e: io::Error| Stopped::from(e.to_string());
     (movie.sizes, _) = samples(footage, &mut io::sink(), &mut |_| true, &nowhere)?;
     let told = told(movie, conformed, look.rate);
-    let Movie { title, name, .. } = &told.movie;
-    let base = u64::from(look.rate.base());
-    let timecode = look.rate.shown(look.rate.timecode(look.span.t0, look.zone).into());
-    let program = ffmpeg()
-        .args(["-f", "mov", "-i", "pipe:0", "-map", "0:v:0", "-vf", &told.filter])
-        .args(["-frames:v", &conformed.rows.len().to_string(), "-c:v", "libx264", "-preset", "veryfast", "-crf", "16"])
-        .args([
-            "-r",
-            &format!("{}/{}", look.rate.frames, look.rate.seconds),
-            "-pix_fmt",
-            "yuv420p",
-            "-g",
-            &base.to_string(),
-            "-movflags",
-            "+faststart",
-        ])
-        .args(["-timecode", &timecode, "-metadata:s:v:0", &format!("reel_name={}", look.reel)])
-        .args(["-metadata:s:v:0", &format!("handler_name={name}"), "-metadata", &format!("title={title}")])
-        .args(["-metadata", &format!("creation_time={}", look.span.t0), "-f", "mp4", "-y"])
-        .arg(path);
-    let mut child = program.spawn()?;
+    let mut child = program(path, &told, look, conformed.rows.len(), quality).spawn()?;
     let Some(stdin) = child.take_stdin() else { return Err("ffmpeg has no input".to_owned().into()) };
     let mut pipe = Pipe(stdin);
     let closed = Cell::new(false);
@@ -87,6 +117,22 @@ pub fn conformed(
     }
 }
 
+fn program(path: &Path, told: &Told, look: &Look, frames: usize, quality: Quality) -> Program {
+    let Rate { frames: count, seconds } = look.rate;
+    let Movie { title, name, .. } = &told.movie;
+    let timecode = look.rate.shown(look.rate.timecode(look.span.t0, look.zone).into());
+    ffmpeg()
+        .args(["-f", "mov", "-i", "pipe:0", "-map", "0:v:0", "-vf", &quality.filter(&told.filter)])
+        .args(["-frames:v", &frames.to_string(), "-r", &format!("{count}/{seconds}")])
+        .args(["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", &quality.keys(look.rate).to_string()])
+        .args(quality.encoder())
+        .args(["-timecode", &timecode, "-metadata:s:v:0", &format!("reel_name={}", look.reel)])
+        .args(["-metadata:s:v:0", &format!("handler_name={name}"), "-metadata", &format!("title={title}")])
+        .args(["-metadata", &format!("creation_time={}", look.span.t0)])
+        .args(["-movflags", "+faststart", "-f", "mp4", "-y"])
+        .arg(path)
+}
+
 async fn end(child: &mut Child, unwanted: bool) -> Result<(), String> {
     if unwanted {
         child.stop(Duration::ZERO).await;
@@ -94,7 +140,7 @@ async fn end(child: &mut Child, unwanted: bool) -> Result<(), String> {
     }
     match tokio::time::timeout(END, child.wait()).await {
         Ok(ended) if ended.success() => Ok(()),
-        Ok(ended) => Err(ended.to_string()),
+        Ok(ended) => Err(told_end(&ended)),
         Err(_) => Err(format!("ffmpeg did not end within {} s and was killed", END.as_secs())),
     }
 }
@@ -137,7 +183,7 @@ pub fn still(footage: &Footage, row: usize) -> Result<Vec<u8>, String> {
         let ended = tokio::time::timeout(STILL, run).await;
         match ended {
             Ok(ended) if ended.success() && !jpeg.is_empty() => Ok(jpeg),
-            Ok(ended) => Err(format!("no still of frame {row}: {ended}")),
+            Ok(ended) => Err(format!("no still of frame {row}: {}", told_end(&ended))),
             Err(_) => Err(format!("no still of frame {row} within {} s", STILL.as_secs())),
         }
     })
@@ -148,7 +194,10 @@ struct Pipe(ChildStdin);
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Handle::current().block_on(self.0.write(bytes))
+        Handle::current().block_on(async {
+            let late = || io::Error::new(io::ErrorKind::TimedOut, format!("nothing within {} s", END.as_secs()));
+            tokio::time::timeout(END, self.0.write(bytes)).await.unwrap_or_else(|_| Err(late()))
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -10,14 +10,17 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use syncslate_shared::take::{Mark, TakeId};
+use syncslate_shared::time::Wall;
 
 use crate::Stopped;
 use crate::conform::{self, Conformed};
-use crate::encode;
+use crate::encode::{self, Quality};
 use crate::film::{self, Look};
-use crate::footage::{self, Footage};
+use crate::footage::Footage;
 use crate::formats::{fcpxml, markers, otio, xmeml};
-use crate::names::{self, Product};
+use crate::heavy::heavy;
+use crate::names::{self, Film, Product};
+use crate::parts::{self, Part, rate, size};
 use crate::plan::{self, Span};
 use crate::rate::{Rate, Zone};
 use crate::record::{Made, Node, Record, VERSION};
@@ -41,8 +44,10 @@ pub struct Job {
     pub id: TakeId,
     /// The folder to write into; it is made when it is not there.
     pub to: PathBuf,
-    /// Whether films of a constant rate are wanted, too.
+    /// Whether films of a constant rate are wanted, too; the timelines show these then.
     pub conform: bool,
+    /// Whether light films are wanted, too, for playing all cameras at once.
+    pub proxies: bool,
     /// Whose time of day the timecodes are.
     pub zone: Zone,
     /// The take's marks.
@@ -80,14 +85,17 @@ pub struct Outcome {
 /// There is nothing of the take, the folder cannot be written, ffmpeg fails, or `tell` ended the work. A camera whose
 /// files are not whole is a problem of the outcome, not an error.
 pub fn run(job: &Job, tell: &mut dyn FnMut(&Progress) -> bool) -> Result<Outcome, Stopped> {
-    let parts = read(job)?;
-    let span = span(&parts, &job.id)?;
+    let parts = parts::read(&job.folder, &job.id)?;
+    let span = parts::span(&parts, &job.id)?;
     fs::create_dir_all(&job.to).map_err(|e| format!("cannot make the folder {}: {e}", job.to.display()))?;
     let _held = hold(&job.to)?;
     let mut work = Work::new(job, span, parts, tell);
     work.films()?;
     if job.conform {
         work.conformed()?;
+    }
+    if job.proxies {
+        work.proxies()?;
     }
     work.papers()?;
     work.sheet()?;
@@ -109,40 +117,6 @@ fn hold(folder: &Path) -> Result<File, String> {
     Ok(lock)
 }
 
-/// A camera's part, or why it cannot be used.
-type Part = (Ipv4Addr, Result<Footage, String>);
-
-fn read(job: &Job) -> Result<Vec<Part>, String> {
-    let nodes = footage::nodes(&job.folder, &job.id);
-    if nodes.is_empty() {
-        return Err(format!("there is no file of the take {} in {}", job.id, job.folder.display()));
-    }
-    let part = |ip| {
-        let read = footage::read(&job.folder, &job.id, ip);
-        let empty = || Err("it has no frames of the take".to_owned());
-        (ip, read.and_then(|footage| if footage.rows.is_empty() { empty() } else { Ok(footage) }))
-    };
-    Ok(nodes.into_iter().map(part).collect())
-}
-
-/// From T0 to T1 by the manifests; without a T1, because no node has heard the end, to the last frame.
-fn span(parts: &[Part], id: &TakeId) -> Result<Span, String> {
-    let known: Vec<&Footage> = parts.iter().filter_map(|(_, part)| part.as_ref().ok()).collect();
-    let Some(first) = known.first() else {
-        let why: Vec<_> =
-            parts.iter().filter_map(|(ip, part)| Some(format!("{ip}: {}", part.as_ref().err()?))).collect();
-        return Err(format!("no camera of the take {id} can be exported: {}", why.join("; ")));
-    };
-    let last = |footage: &&Footage| {
-        let period = plan::period_us(&footage.rows, &footage.manifest) as i64;
-        footage.rows.last().map(|row| row.time.offset_us(period))
-    };
-    let t0 = first.manifest.t0;
-    let t1 = known.iter().find_map(|footage| footage.manifest.t1);
-    let t1 = t1.or_else(|| known.iter().filter_map(last).max()).filter(|t1| *t1 > t0);
-    Ok(Span { t0, t1: t1.ok_or_else(|| format!("the take {id} has no frame after its T0"))? })
-}
-
 struct Work<'a> {
     job: &'a Job,
     span: Span,
@@ -161,16 +135,18 @@ impl<'a> Work<'a> {
     fn new(job: &'a Job, span: Span, parts: Vec<Part>, tell: &'a mut dyn FnMut(&Progress) -> bool) -> Self {
         let rates: Vec<_> = parts.iter().filter_map(|(_, part)| rate(part.as_ref().ok()?)).collect();
         let rate = common_rate(&rates);
-        let names: Vec<_> = parts.iter().map(|(ip, part)| name(job, *ip, part.as_ref().ok())).collect();
+        let names: Vec<_> = parts.iter().map(|part| parts::name(&job.folder, &job.id, part)).collect();
         let reels = names::reels(names.iter().map(String::as_str));
         let bytes =
             |(_, part): &Part| part.as_ref().map_or(0, |part| part.rows.iter().map(|row| row.bytes).sum::<u64>());
-        let total = parts.iter().map(bytes).sum::<u64>() * if job.conform { 2 } else { 1 };
+        let total = parts.iter().map(bytes).sum::<u64>();
+        let total = total * (1 + u64::from(job.conform) + u64::from(job.proxies));
         let node = |(((ip, part), reel), name): (((&Ipv4Addr, &Result<Footage, String>), &String), String)| Node {
             ip: *ip,
             name,
             reel: reel.clone(),
             film: None,
+            proxy: None,
             notes: part.as_ref().map_or_else(|_| Vec::new(), |part| part.notes.clone()),
             problem: part.as_ref().err().cloned(),
         };
@@ -187,6 +163,8 @@ impl<'a> Work<'a> {
             rate,
             timecode,
             zone: job.zone,
+            conformed: job.conform,
+            heavy: heavy(&parts::weights(&parts, span)),
             nodes,
             made,
         };
@@ -202,29 +180,66 @@ impl<'a> Work<'a> {
 
     fn films(&mut self) -> Result<(), Stopped> {
         for (ip, part, reel) in self.usable() {
-            let look = Look { span: self.span, rate: rate(&part).unwrap_or(self.rate), zone: self.job.zone, reel };
-            let file = names::film(&part.base, false);
+            let look = self.look(rate(&part).unwrap_or(self.rate), reel.clone());
+            let file = names::film(&part.base, Film::True);
             self.one(ip, &part, &file, &look, |path, tell| film::write(path, &part, &look, tell))?;
-            if let Some(node) = self.record.nodes.iter_mut().find(|node| node.ip == ip) {
-                node.film = Some(file);
-            }
+            let proxy = names::film(&part.base, Film::Proxy);
+            let proxy = self.kept(&part, &proxy, &self.look(self.rate, reel)).is_some().then_some(proxy);
+            self.node(ip, |node| (node.film, node.proxy) = (Some(file), proxy));
         }
         Ok(())
     }
 
     fn conformed(&mut self) -> Result<(), Stopped> {
-        let mut list = String::from("node,name,frame,what,tick,timecode,times\r\n");
+        let mut list = String::from(conform::HEADER);
         for (ip, part, reel) in self.usable() {
-            let period = plan::period_us(&part.rows, &part.manifest);
-            let Some(chosen) = conform::choose(&part.rows, self.span, self.rate, period) else { continue };
-            let look = Look { span: self.span, rate: self.rate, zone: self.job.zone, reel };
-            list += &changes(&part, &chosen, &look);
-            let file = names::film(&part.base, true);
-            self.one(ip, &part, &file, &look, |path, tell| {
-                encode::conformed(path, &part, &look, &chosen, tell).map(|()| Vec::new())
-            })?;
+            let look = self.look(self.rate, reel);
+            let Some(chosen) = self.choose(&part) else { continue };
+            let first = u64::from(look.rate.timecode(look.span.t0, look.zone));
+            list += &conform::list(&part.rows, &chosen, (ip, &part.name()), |tick| look.rate.shown(first + tick));
+            self.constant(ip, &part, (Film::Conformed, Quality::Editing), &look, &chosen)?;
         }
         self.put(Product::Conform, list.as_bytes())
+    }
+
+    fn proxies(&mut self) -> Result<(), Stopped> {
+        for (ip, part, reel) in self.usable() {
+            let look = self.look(self.rate, reel);
+            let Some(chosen) = self.choose(&part) else { continue };
+            let file = self.constant(ip, &part, (Film::Proxy, Quality::Light), &look, &chosen)?;
+            self.node(ip, |node| node.proxy = Some(file));
+        }
+        Ok(())
+    }
+
+    fn constant(
+        &mut self,
+        ip: Ipv4Addr,
+        part: &Footage,
+        (film, quality): (Film, Quality),
+        look: &Look,
+        chosen: &Conformed,
+    ) -> Result<String, Stopped> {
+        let file = names::film(&part.base, film);
+        self.one(ip, part, &file, look, |path, tell| {
+            encode::conformed(path, part, look, chosen, quality, tell).map(|()| Vec::new())
+        })?;
+        Ok(file)
+    }
+
+    fn choose(&self, part: &Footage) -> Option<Conformed> {
+        let period = plan::period_us(&part.rows, &part.manifest);
+        conform::choose(&part.rows, self.span, self.rate, period)
+    }
+
+    fn look(&self, rate: Rate, reel: String) -> Look {
+        Look { span: self.span, rate, zone: self.job.zone, reel }
+    }
+
+    fn node(&mut self, ip: Ipv4Addr, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.record.nodes.iter_mut().find(|node| node.ip == ip) {
+            change(node);
+        }
     }
 
     /// The parts that can be used, with their reels.
@@ -242,17 +257,16 @@ impl<'a> Work<'a> {
         look: &Look,
         make: impl FnOnce(&Path, &mut film::Tell<'_>) -> Result<Vec<String>, Stopped>,
     ) -> Result<(), Stopped> {
-        let how = format!("{} {} {} {:?} {}", look.span.t0, look.span.t1, look.rate, look.zone, look.reel);
-        let (of, path) = (part.inputs(), self.job.to.join(file));
+        let path = self.job.to.join(file);
         let whole = part.rows.iter().map(|row| row.bytes).sum::<u64>();
-        let there = fs::metadata(&path).ok().filter(fs::Metadata::is_file).map(|meta| meta.len());
-        if let Some(made) = self.record.made(file, &how, &of).filter(|made| Some(made.bytes) == there) {
-            let notes = made.notes.clone();
+        if let Some(notes) = self.kept(part, file, look).map(|made| made.notes.clone()) {
             self.outcome.kept += 1;
             self.done += whole;
             self.finished(ip, file, &notes);
             return Ok(());
         }
+        // Before the work: what changes meanwhile makes the film anew.
+        let of = part.inputs();
         let unfinished = self.job.to.join(format!("{file}{PART}"));
         let (done, total) = (self.done, self.total);
         let mut progress = Progress { file: file.to_owned(), done, total };
@@ -271,10 +285,16 @@ impl<'a> Work<'a> {
         let failed = |e: std::io::Error| format!("cannot write {}: {e}", path.display());
         fs::rename(&unfinished, &path).map_err(failed)?;
         let bytes = fs::metadata(&path).map_err(failed)?.len();
-        self.record.add(Made { file: file.to_owned(), bytes, how, of, notes: notes.clone() });
+        self.record.add(Made { file: file.to_owned(), bytes, how: how(look), of, notes: notes.clone() });
         self.keep_record()?;
         self.finished(ip, file, &notes);
         Ok(())
+    }
+
+    /// The film of this name that is there already, made of the same files in the same way.
+    fn kept(&self, part: &Footage, file: &str, look: &Look) -> Option<&Made> {
+        let there = fs::metadata(self.job.to.join(file)).ok().filter(fs::Metadata::is_file)?.len();
+        self.record.made(file, &how(look), &part.inputs()).filter(|made| made.bytes == there)
     }
 
     fn finished(&mut self, ip: Ipv4Addr, file: &str, notes: &[String]) {
@@ -301,16 +321,14 @@ impl<'a> Work<'a> {
         let parts = self.parts.iter().zip(&self.record.nodes);
         let camera = |((ip, part), node): (&Part, &Node)| {
             let part = part.as_ref().ok();
-            let camera = part.and_then(|part| part.manifest.camera.as_ref());
-            let size = camera.and_then(|camera| Some((camera.width.try_into().ok()?, camera.height.try_into().ok()?)));
             let away = || vec![plan::Piece { start: 0, ticks: plan::ticks(self.span, self.rate), footage: false }];
             Camera {
                 name: node.name.clone(),
                 ip: ip.to_string(),
                 reel: node.reel.clone(),
-                film: part.map(|part| names::film(&part.base, conformed)),
+                film: part.map(|part| names::film(&part.base, if conformed { Film::Conformed } else { Film::True })),
                 rate: part.filter(|_| !conformed).and_then(rate).unwrap_or(self.rate),
-                size: size.unwrap_or((1920, 1080)),
+                size: part.and_then(size).unwrap_or((1920, 1080)),
                 pieces: part.map_or_else(away, |part| plan::pieces(&part.rows, &part.manifest, self.span, self.rate)),
             }
         };
@@ -361,37 +379,16 @@ impl<'a> Work<'a> {
     }
 }
 
-fn rate(part: &Footage) -> Option<Rate> {
-    plan::rate(&part.rows, &part.manifest)
-}
-
-/// Also of a camera whose table cannot be used, as long as its manifest can be read.
-fn name(job: &Job, ip: Ipv4Addr, part: Option<&Footage>) -> String {
-    let told = || footage::manifest(&job.folder, &job.id, ip).ok().map(|manifest| manifest.name);
-    part.map(Footage::name).or_else(told).filter(|name| !name.is_empty()).unwrap_or_else(|| ip.to_string())
+/// By what a film is made.
+fn how(look: &Look) -> String {
+    format!("{} {} {} {:?} {}", look.span.t0, look.span.t1, look.rate, look.zone, look.reel)
 }
 
 /// The frame nearest to the mark; `None` where the camera was away.
-fn still(part: &Footage, at: syncslate_shared::time::Wall) -> Option<Still> {
-    let away = |row: usize| part.rows.get(row).map_or(i64::MAX, |frame| frame.time.since_us(at));
-    let row = (0..part.rows.len()).min_by_key(|row| away(*row).unsigned_abs())?;
-    let period = plan::period_us(&part.rows, &part.manifest);
-    let near = away(row).unsigned_abs() as f64 <= period * AWAY;
-    near.then(|| Still { jpeg: encode::still(part, row), frame: part.rows[row].frame, away_us: away(row) })
-}
-
-/// Which frames are shown more than once, and which not at all.
-fn changes(part: &Footage, chosen: &Conformed, look: &Look) -> String {
-    let first = u64::from(look.rate.timecode(look.span.t0, look.zone));
-    let name = part.name().replace('"', "\"\"");
-    let line = |row: usize, what: &str, tick: u64, times: u64| {
-        let frame = part.rows.get(row).map_or(0, |row| row.frame);
-        let timecode = look.rate.shown(first + tick);
-        (tick, format!("{},\"{name}\",{frame},{what},{tick},{timecode},{times}\r\n", part.base.ip))
-    };
-    let repeated = chosen.repeated.iter().map(|(row, tick, times)| line(*row, "repeated", *tick, *times));
-    let left_out = chosen.left_out.iter().map(|(row, tick)| line(*row, "left_out", *tick, 0));
-    let mut lines: Vec<_> = repeated.chain(left_out).collect();
-    lines.sort();
-    lines.into_iter().map(|(_, line)| line).collect()
+fn still(part: &Footage, at: Wall) -> Option<Still> {
+    let row = plan::nearest(&part.rows, at)?;
+    let frame = part.rows.get(row)?;
+    let away_us = frame.time.since_us(at);
+    let near = away_us.unsigned_abs() as f64 <= plan::period_us(&part.rows, &part.manifest) * AWAY;
+    near.then(|| Still { jpeg: encode::still(part, row), frame: frame.frame, away_us })
 }

@@ -69,13 +69,37 @@ impl Product {
     }
 }
 
+/// What a camera's film is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Film {
+    /// `<base>.mp4`: the footage's own pictures with their true times.
+    True,
+    /// `<base>_conformed.mp4`: of a constant rate.
+    Conformed,
+    /// `<base>_proxy.mp4`: small and of a constant rate, for playing all cameras at once.
+    Proxy,
+}
+
+impl Film {
+    /// All; the one that every film's name ends like comes last.
+    pub const ALL: [Self; 3] = [Self::Conformed, Self::Proxy, Self::True];
+
+    const fn end(self) -> &'static str {
+        match self {
+            Self::True => ".mp4",
+            Self::Conformed => "_conformed.mp4",
+            Self::Proxy => "_proxy.mp4",
+        }
+    }
+}
+
 /// What a file in the folder is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
     /// One of a take's files.
     Of(TakeId, Product),
-    /// A camera's film; whether it is the conformed one.
-    Film(Base, bool),
+    /// A camera's film.
+    Film(Base, Film),
 }
 
 /// The name of a take's file.
@@ -84,17 +108,16 @@ pub fn file(id: &TakeId, product: Product) -> String {
 }
 
 /// The name of a camera's film.
-pub fn film(base: &Base, conformed: bool) -> String {
-    format!("{base}{}.mp4", if conformed { "_conformed" } else { "" })
+pub fn film(base: &Base, film: Film) -> String {
+    format!("{base}{}", film.end())
 }
 
 /// Reads a file name; `None` for what is not ours.
 pub fn parse(file: &str) -> Option<Named> {
-    if let Some(base) = file.strip_suffix(".mp4") {
-        let (base, conformed) = base.strip_suffix("_conformed").map_or((base, false), |base| (base, true));
-        // The frame table of the same base has a name that is read by its own parser.
+    if let Some((film, base)) = Film::ALL.into_iter().find_map(|film| Some((film, file.strip_suffix(film.end())?))) {
+        // The digest list of the same base has a name that is read by its own parser.
         let (base, _) = Base::parse(&format!("{base}.sha256"))?;
-        return Some(Named::Film(base, conformed));
+        return Some(Named::Film(base, film));
     }
     let (id, product) = Product::ALL.into_iter().find_map(|product| {
         let id = file.strip_suffix(product.end())?;
@@ -133,8 +156,8 @@ mod tests {
             assert_eq!(parse(&file(&id, product)), Some(Named::Of(id.clone(), product)));
         }
         let base = Base { id, ip: [10, 0, 0, 1].into() };
-        for conformed in [false, true] {
-            assert_eq!(parse(&film(&base, conformed)), Some(Named::Film(base.clone(), conformed)));
+        for kind in Film::ALL {
+            assert_eq!(parse(&film(&base, kind)), Some(Named::Film(base.clone(), kind)));
         }
         for foreign in ["holiday.mp4", "../a_10_0_0_1_20251023_140210.mp4", "a.otio", ".otio", "a_20251023_140210.mov"]
         {

@@ -135,6 +135,11 @@ pub fn times(rows: &[FrameRow], span: Span, period: f64) -> Option<Times> {
     Some(Times { scale, lengths: at.windows(2).map(length).collect(), edit, set_back })
 }
 
+/// The row of the frame nearest to `at`; `None` without any.
+pub fn nearest(rows: &[FrameRow], at: Wall) -> Option<usize> {
+    (0..rows.len()).min_by_key(|row| rows.get(*row).map(|frame| frame.time.since_us(at).unsigned_abs()))
+}
+
 /// How many ticks a take has.
 pub fn ticks(span: Span, rate: Rate) -> u64 {
     rate.nearest(span.us()).max(1)

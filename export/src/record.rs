@@ -29,6 +29,10 @@ pub struct Record {
     pub timecode: String,
     /// Whose time of day that is.
     pub zone: Zone,
+    /// Whether the timelines show the films of a constant rate.
+    pub conformed: bool,
+    /// Whether the films together are too heavy for a browser that plays all of them.
+    pub heavy: bool,
     /// The cameras.
     pub nodes: Vec<Node>,
     /// The films that are finished.
@@ -46,6 +50,8 @@ pub struct Node {
     pub reel: String,
     /// Its film; `None` while there is none.
     pub film: Option<String>,
+    /// Its light film; `None` while there is none.
+    pub proxy: Option<String>,
     /// What is odd with its footage.
     pub notes: Vec<String>,
     /// Why it has no film.

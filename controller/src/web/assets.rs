@@ -13,7 +13,7 @@ macro_rules! asset {
     };
 }
 
-const FILES: [(&str, &str, &str); 33] = [
+const FILES: [(&str, &str, &str); 36] = [
     asset!("style.css", "text/css; charset=utf-8"),
     asset!("light.css", "text/css; charset=utf-8"),
     asset!("contrast.css", "text/css; charset=utf-8"),
@@ -45,6 +45,9 @@ const FILES: [(&str, &str, &str); 33] = [
     asset!("slatetable.js", "text/javascript; charset=utf-8"),
     asset!("verify.js", "text/javascript; charset=utf-8"),
     asset!("post.js", "text/javascript; charset=utf-8"),
+    asset!("editor.css", "text/css; charset=utf-8"),
+    asset!("editor.js", "text/javascript; charset=utf-8"),
+    asset!("play.js", "text/javascript; charset=utf-8"),
     asset!("texts.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
 ];

@@ -26,9 +26,27 @@ use super::range::{Wanted, wanted};
 /// Sends `/media/{take}/{ip}/{file}`.
 pub(super) async fn send(folder: &Path, address: [&str; 3], headers: &HeaderMap) -> Result<Response, Refused> {
     let (path, kind) = place(address).ok_or_else(no_such_file)?;
-    let (path, _) = find(folder, &path).await.ok_or_else(no_such_file)?;
-    let mut file = File::open(&path).await.map_err(|_| no_such_file())?;
-    let meta = file.metadata().await.map_err(|_| no_such_file())?;
+    // No browser plays raw H.264: it is for keeping.
+    let keep = matches!(kind, Kind::Segment(_)).then_some(address[2]);
+    let sent = Sent { path: &path, kind: content_type(kind), keep };
+    serve(folder, sent, headers).await.ok_or_else(no_such_file)
+}
+
+/// A file that is to be sent.
+pub(super) struct Sent<'a> {
+    /// Its place below the downloads folder.
+    pub(super) path: &'a Path,
+    /// Its content type.
+    pub(super) kind: &'a str,
+    /// The name under which it is kept rather than shown.
+    pub(super) keep: Option<&'a str>,
+}
+
+/// Sends a file whole or by range; `None` when it is not there.
+pub(super) async fn serve(folder: &Path, sent: Sent<'_>, headers: &HeaderMap) -> Option<Response> {
+    let (path, _) = find(folder, sent.path).await?;
+    let mut file = File::open(&path).await.ok()?;
+    let meta = file.metadata().await.ok()?;
     let length = meta.len();
     // A file that is still growing changes both, so two halves of different versions are never put together.
     let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
@@ -40,13 +58,13 @@ pub(super) async fn send(folder: &Path, address: [&str; 3], headers: &HeaderMap)
     let (status, first, count) = match part {
         Wanted::Whole => (StatusCode::OK, 0, length),
         Wanted::Part(first, last) => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
-        Wanted::Beyond => return Ok(beyond(length)),
+        Wanted::Beyond => return Some(beyond(length)),
     };
-    file.seek(SeekFrom::Start(first)).await.map_err(|_| no_such_file())?;
+    file.seek(SeekFrom::Start(first)).await.ok()?;
     let mut response = warp::reply::stream(chunks(file, count)).into_response();
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    set(headers, header::CONTENT_TYPE, content_type(kind));
+    set(headers, header::CONTENT_TYPE, sent.kind);
     set(headers, header::CONTENT_LENGTH, count.to_string());
     set(headers, header::ACCEPT_RANGES, "bytes");
     set(headers, header::ETAG, tag);
@@ -54,11 +72,10 @@ pub(super) async fn send(folder: &Path, address: [&str; 3], headers: &HeaderMap)
     if status == StatusCode::PARTIAL_CONTENT {
         set(headers, header::CONTENT_RANGE, format!("bytes {first}-{}/{length}", first + count - 1));
     }
-    if let Kind::Segment(_) = kind {
-        // No browser plays raw H.264: it is for keeping.
-        set(headers, header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", address[2]));
+    if let Some(name) = sent.keep {
+        set(headers, header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
     }
-    Ok(response)
+    Some(response)
 }
 
 fn no_such_file() -> Refused {

@@ -13,6 +13,7 @@ mod command;
 mod custody;
 mod discard;
 mod events;
+mod export;
 mod footage;
 mod light;
 mod live;

@@ -10,7 +10,7 @@ use warp::http::StatusCode;
 use super::answer::Refused;
 use super::view::{AboutPage, Cameras, Events, Library, NodePage, Operator, SlatePage, TakePage};
 use crate::lock::Visitor;
-use crate::snapshot::{NodeView, Snapshot};
+use crate::snapshot::{NodeView, Snapshot, TakeSummary};
 
 macro_rules! template {
     ($name:literal) => {
@@ -18,13 +18,15 @@ macro_rules! template {
     };
 }
 
-const TEMPLATES: [(&str, &str); 24] = [
+const TEMPLATES: [(&str, &str); 26] = [
     template!("layout"),
     template!("operator"),
     template!("takes"),
     template!("cameras"),
     template!("cameralines"),
     template!("take"),
+    template!("editor"),
+    template!("play"),
     template!("node"),
     template!("refused"),
     template!("login"),
@@ -156,6 +158,17 @@ impl Pages {
     pub(super) fn take(&self, visitor: &Visitor, snapshot: &Snapshot, page: TakePage) -> Result<String, Refused> {
         let head = Head { title: page.name(), here: Here::Takes, version: snapshot.version, visitor };
         self.render("take", &head, &page)
+    }
+
+    /// `/takes/{take}/play`
+    pub(super) fn play(&self, visitor: &Visitor, snapshot: &Snapshot, take: &TakeSummary) -> Result<String, Refused> {
+        #[derive(Serialize)]
+        struct Play<'a> {
+            take: &'a str,
+        }
+        let take = take.take.as_str();
+        let head = Head { title: take, here: Here::Takes, version: snapshot.version, visitor };
+        self.render("play", &head, Play { take })
     }
 
     /// `/events`

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use syncslate_export::names::FOLDER;
 use syncslate_report::names::Form;
 use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Clocks as _;
@@ -14,7 +15,9 @@ use warp::{Buf, Reply as _, Stream};
 use super::answer::{Refused, json, secured, set, text};
 use super::events::{self, Wanted};
 use super::view::{AboutPage, Events, Health, TakePage};
-use super::{Site, api, archive, command, custody, light, live, login, marks, media, metrics, preview, sync, view};
+use super::{
+    Site, api, archive, command, custody, export, light, live, login, marks, media, metrics, preview, sync, view,
+};
 use crate::about::memory;
 use crate::lock::Visitor;
 use crate::room::free;
@@ -99,6 +102,7 @@ async fn get(
             let lights = light::found(site, take).await;
             html(site.pages.take(visitor, &snapshot, TakePage::of(take, &snapshot, &freeable, &marks, &lights))?)
         }
+        ["takes", take, "play"] => html(site.pages.play(visitor, &snapshot, known(&snapshot.takes, take)?)?),
         ["takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
             sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Html).await
         }
@@ -144,6 +148,8 @@ async fn get(
         ["api", "takes", take, "marks"] => Ok(marks::listed(&marks::look(site, &snapshot, take).await?)),
         ["api", "takes", take, "marks.csv"] => Ok(marks::sheet(&marks::look(site, &snapshot, take).await?, take)),
         ["api", rest @ ..] if custody::is_post(rest) => Err(Refused::method("POST")),
+        ["api", "takes", take, "export"] => Ok(export::told(site, known(&snapshot.takes, take)?).await),
+        ["media", take, FOLDER, file] => export::send(&site.door.downloads, [take, file], headers).await,
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
         ["media", file] => {
             let name = archive::wanted(file).ok_or_else(nothing_there)?;
@@ -171,6 +177,12 @@ async fn post<B: Buf>(
     }
     if let ["api", "nodes", ip, "identify"] = segments.as_slice() {
         return preview::identify(site, ip, visitor, headers, body).await;
+    }
+    if let ["api", "takes", take, "export", cancel @ ..] = segments.as_slice()
+        && matches!(cancel, [] | ["cancel"])
+    {
+        let snapshot = Arc::clone(&site.door.snapshot.borrow());
+        return export::ask(site, known(&snapshot.takes, take)?, !cancel.is_empty(), headers, body).await;
     }
     match path.strip_prefix("/api/") {
         Some(word) if is_command(word) => command::obey(site, word, visitor, headers, body).await,

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod custody;
 mod events;
+mod export;
 mod login;
 mod marks;
 mod media;

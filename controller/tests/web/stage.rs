@@ -7,6 +7,7 @@ use syncslate_broker::Gate;
 use syncslate_broker::accounts::Accounts;
 use syncslate_controller::about::About;
 use syncslate_controller::door::{Door, Request};
+use syncslate_controller::exports::{ExportSection, Exports};
 use syncslate_controller::lock::Lock;
 use syncslate_controller::logbook::Logbook;
 use syncslate_controller::naming;
@@ -245,6 +246,7 @@ pub(crate) fn door(snapshot: Snapshot, downloads: &std::path::Path) -> (Door, St
     let state = tempfile::tempdir().unwrap();
     let logbook = Logbook::open(state.path());
     let door = Door {
+        exports: Exports::new(downloads.to_owned(), ExportSection::default()),
         requests: send,
         snapshot: shown,
         news: news.clone(),

@@ -163,7 +163,7 @@ pub(crate) fn shown_us(file: &Path) -> Vec<i64> {
 /// The whole export of the take, into a folder beside its footage.
 pub(crate) fn job(take: &Take, conform: bool) -> Job {
     let to = take.folder().join("editor");
-    Job { folder: take.folder().to_owned(), id: id(), to, conform, zone: Zone::Utc, marks: Vec::new() }
+    Job { folder: take.folder().to_owned(), id: id(), to, conform, proxies: false, zone: Zone::Utc, marks: Vec::new() }
 }
 
 /// Does it.

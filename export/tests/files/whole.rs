@@ -93,6 +93,41 @@ async fn conformed_films_have_equal_counts_and_say_what_was_repeated() {
     expect_pictures(&take, &job, &list);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn light_films_are_made_on_wish_and_kept_by_later_exports() {
+    let take = Take::new();
+    two(&take);
+    let mut job = job(&take, false);
+    job.proxies = true;
+    run(job.clone()).await.unwrap();
+    let record =
+        || -> Value { serde_json::from_slice(&fs::read(job.to.join(format!("{ID}_export.json"))).unwrap()).unwrap() };
+    let told = record();
+    assert_eq!((&told["heavy"], &told["conformed"]), (&false.into(), &false.into()));
+    for (node, n) in told["nodes"].as_array().unwrap().iter().zip(1..) {
+        assert_eq!(node["proxy"], format!("A_10_0_0_{n}_20251023_140210_proxy.mp4"));
+        let proxy = job.to.join(node["proxy"].as_str().unwrap());
+        assert_eq!(shown_us(&proxy).len(), 135);
+        let keys = probe(&["-select_streams", "v:0", "-show_entries", "packet=flags"], &proxy);
+        let keys = keys["packets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|packet| packet["flags"].as_str().unwrap().starts_with('K'))
+            .count();
+        assert!(keys >= 13, "{keys} key frames of 135");
+    }
+    job.proxies = false;
+    let later = run(job.clone()).await.unwrap();
+    assert_eq!((later.kept, &record()["nodes"]), (2, &told["nodes"]));
+    // Of other footage they are no use any more.
+    let footage = take.folder().join("10.0.0.2/A_10_0_0_2_20251023_140210_000000.h264");
+    fs::File::open(footage).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    run(job.clone()).await.unwrap();
+    let told = record();
+    assert_eq!((told["nodes"][0]["proxy"].is_string(), &told["nodes"][1]["proxy"]), (true, &Value::Null));
+}
+
 /// The pictures that are repeated are those that the list names: equal ones follow each other there and nowhere else.
 fn expect_pictures(take: &Take, job: &job::Job, list: &str) {
     let film = job.to.join("A_10_0_0_2_20251023_140210_conformed.mp4");

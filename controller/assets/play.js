@@ -27,7 +27,8 @@ async function find() {
   for (const { id, files } of (await exported(take)) ?? []) {
     const name = files.map((file) => file.name).find((file) => file.endsWith("_export.json"));
     if (!name) continue;
-    const record = await (await fetch(`/media/${take}/editor/${name}`)).json();
+    // Not as it was before light films were made.
+    const record = await (await fetch(`/media/${take}/editor/${name}`, { cache: "no-store" })).json();
     const { takes } = await (await fetch(`/api/takes/${take}/marks`)).json();
     return { id, record, marks: takes.find((one) => one.id === id)?.marks ?? [] };
   }

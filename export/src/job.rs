@@ -141,7 +141,7 @@ impl<'a> Work<'a> {
             |(_, part): &Part| part.as_ref().map_or(0, |part| part.rows.iter().map(|row| row.bytes).sum::<u64>());
         let total = parts.iter().map(bytes).sum::<u64>();
         let total = total * (1 + u64::from(job.conform) + u64::from(job.proxies));
-        let node = |(((ip, part), reel), name): (((&Ipv4Addr, &Result<Footage, String>), &String), String)| Node {
+        let node = |((ip, part), (reel, name)): (&Part, (&String, String))| Node {
             ip: *ip,
             name,
             reel: reel.clone(),
@@ -150,7 +150,7 @@ impl<'a> Work<'a> {
             notes: part.as_ref().map_or_else(|_| Vec::new(), |part| part.notes.clone()),
             problem: part.as_ref().err().cloned(),
         };
-        let nodes = parts.iter().map(|(ip, part)| (ip, part)).zip(&reels).zip(names).map(node).collect();
+        let nodes = parts.iter().zip(reels.iter().zip(names)).map(node).collect();
         let path = job.to.join(names::file(&job.id, Product::Record));
         let before = fs::read(path).ok().and_then(|json| serde_json::from_slice::<Record>(&json).ok());
         let made = before.filter(|record| record.v == VERSION).map(|record| record.made).unwrap_or_default();

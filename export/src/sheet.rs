@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_sheet_shows_who_was_there_and_no_note_breaks_out() {
         let still = Still { jpeg: Ok(b"foo".to_vec()), frame: 37, away_us: -12_340 };
-        let failed = Still { jpeg: Err("no <still>\nmore".into()), ..still.clone() };
+        let failed = Still { jpeg: Err("no <still>\nmore".into()), ..still };
         let text = page(&line(), &[vec![Some(still), Some(failed), None], vec![None, None, None]]);
         assert!(text.contains("left · frame 37 · -12.3 ms") && text.contains("base64,Zm9v"), "{text}");
         assert!(text.contains("no &lt;still&gt;</div>") && text.contains("&lt;/note&gt;"), "{text}");

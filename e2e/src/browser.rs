@@ -36,6 +36,13 @@ impl Browser {
         }}))
     }
 
+    /// A window of so many pixels, each of them one of the page's.
+    pub fn sized([width, height]: [usize; 2]) -> Self {
+        Self::with(&json!({"mobileEmulation": {
+            "deviceMetrics": {"width": width, "height": height, "pixelRatio": 1.0, "touch": true, "mobile": true},
+        }}))
+    }
+
     /// From now on the system is one that its owner made `dark` or `light`.
     pub fn system(&self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
@@ -147,8 +154,12 @@ impl Browser {
 
     /// Keeps a picture of the window.
     pub fn picture(&self, file: &Path) {
-        let png = self.runtime.block_on(self.client().screenshot()).unwrap();
-        std::fs::write(file, png).unwrap();
+        std::fs::write(file, self.shot()).unwrap();
+    }
+
+    /// A picture of the window, PNG.
+    pub fn shot(&self) -> Vec<u8> {
+        self.runtime.block_on(self.client().screenshot()).unwrap()
     }
 
     /// Keeps a picture of the whole page, also of what one would have to scroll to.

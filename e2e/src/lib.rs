@@ -8,6 +8,7 @@ pub mod browser;
 pub mod crowd;
 pub mod dice;
 pub mod disk;
+pub mod film;
 pub mod judge;
 pub mod mqtt;
 pub mod process;

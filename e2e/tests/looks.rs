@@ -58,7 +58,8 @@ fn every_page_is_good_to_every_eye() {
     rig.ask("download", "");
     rig.ear.wait("the download to be done", "download/looks_01", |told| (told["state"] == "done").then_some(()));
     let node = format!("/nodes/{}", rig.ips()[0]);
-    let pages = ["/", "/takes", "/takes/looks_01", node.as_str(), "/cameras", "/events", "/about", "/nowhere"];
+    let pages =
+        ["/", "/takes", "/takes/looks_01", node.as_str(), "/cameras", "/events", "/about", "/slate", "/nowhere"];
     for browser in [Browser::desktop(), Browser::phone()] {
         for scheme in ["light", "dark"] {
             browser.system(scheme);

@@ -55,6 +55,7 @@ fn three(folder: &Path) {
         ("cameras", "/cameras"),
         ("events", "/events"),
         ("about", "/about"),
+        ("slate", "/slate"),
         ("refused", "/nowhere"),
     ];
     shoot(folder, rig.http, &pages, "");

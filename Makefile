@@ -51,6 +51,10 @@ bench:
 	target/release/bench-custody
 	target/release/bench-page
 	target/release/bench-report
+	target/release/bench-take
+	target/release/bench-scale
+	target/release/bench-start
+	target/release/bench-growth 10000 5000 600 target/growth.svg
 
 soak:
 	@.ci/install $(TEST_TOOLS)

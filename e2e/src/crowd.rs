@@ -69,7 +69,7 @@ impl Crowd {
                 };
                 let _guard = runtime.enter();
                 let (link, mut events) = Link::open(settings);
-                let member = Member { ip, link, status: Arc::new(Mutex::new(status(ip, i))) };
+                let member = Member { ip, link, status: Arc::new(Mutex::new(status(ip, u16::from(i)))) };
                 runtime.spawn(async move { while events.recv().await.is_some() {} });
                 runtime.spawn(member.clone().live());
                 member
@@ -93,14 +93,15 @@ impl Crowd {
     }
 }
 
-fn status(ip: Ipv4Addr, i: u8) -> Value {
+/// What an armed node says of itself; `i` makes it another one.
+pub(crate) fn status(ip: Ipv4Addr, i: u16) -> Value {
     let name = NAMES.get(usize::from(i)).map_or_else(|| format!("camera {}", i + 1), |name| (*name).to_owned());
     json!({
         "v": 1, "ip": ip, "name": name, "state": "armed", "take": null, "frames": 0, "dropped": 0, "fps": 30.0,
         "segment": null, "bytes": 0, "skew_us": null,
         "clock": {"source": "chrony", "synced": true, "offset_us": i64::from(i) * 7 - 40, "error_us": 85 + u32::from(i)},
         "disk": {"free_bytes": 51_234_567_890_u64, "record_s_left": 13_210 + 600 * u32::from(i)},
-        "temp_c": 48.5 + f64::from(i) / 2.0, "throttled": false,
+        "temp_c": 48.5 + f64::from(i % 40) / 2.0, "throttled": false,
         "camera": {"kind": "rpicam", "model": "imx477", "width": 1920, "height": 1080, "fps": 30.0, "start_ms": 900,
             "ring_s": 4.0},
         "fault": null, "version": env!("CARGO_PKG_VERSION"), "booted": SystemClocks.wall(), "at": SystemClocks.wall(),

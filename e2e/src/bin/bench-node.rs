@@ -1,68 +1,64 @@
-//! What a node costs while it records 1280x720 at 30 frames a second: its own processor time against its encoder's,
-//! and its memory over time. `bench-node [SECONDS]` (60 unless told) prints a table.
+//! What a node costs while it records 1280x720 and 1920x1080 at 30 frames a second: its own processor time against its
+//! encoder's, its memory, and what it has written for each byte of footage. `bench-node [SECONDS]`, each size: 60.
 
-#![expect(clippy::print_stdout, reason = "it prints its table")]
+#![expect(clippy::print_stdout, reason = "it prints its tables")]
+#![expect(clippy::unwrap_used, reason = "without what it needs there is nothing to measure")]
 
 use std::time::Duration;
 
+use syncslate_e2e::figures::{cpu, rss_mib, written};
 use syncslate_e2e::process::now;
 use syncslate_e2e::rig::Rig;
 
-/// One reading of `/proc`.
-struct Cost {
-    /// Processor time in clock ticks, of which a second has 100.
-    ticks: u64,
-    rss_kib: u64,
-}
-
-fn read(pid: u32) -> Cost {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let number = |i: usize| fields.get(i).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-    // Fields 14 and 15 of proc(5), counted from behind the name.
-    Cost { ticks: number(11) + number(12), rss_kib: rss.and_then(|r| r.trim().parse().ok()).unwrap_or(0) }
-}
+/// What is asked of the camera.
+const SIZES: [[&str; 3]; 2] = [["1280", "720", "8M"], ["1920", "1080", "8M"]];
+const RING: &str = "a ring of 4 s, about 4 MB";
+const READINGS: u64 = 6;
 
 fn main() {
-    let seconds: u64 = std::env::args().nth(1).and_then(|s| s.parse().ok()).unwrap_or(60);
-    let mut rig = Rig::new().node("phase_ms=5").sized(["1280", "720", "8M"]).up("armed");
-    let Some(node) = &rig.at(1).process else { return };
+    let seconds: u64 = std::env::args().nth(1).map_or(60, |word| word.parse().unwrap());
+    for size in SIZES {
+        measure(size, seconds);
+    }
+}
+
+fn measure(size: [&'static str; 3], seconds: u64) {
+    let [width, height, _] = size;
+    let mut rig = Rig::new().node("phase_ms=5").sized(size).up("armed");
+    let node = rig.at(1).process.as_ref().unwrap();
     let agent = node.id();
-    let (Some(ffmpeg), Some(camera)) = (node.child("ffmpeg"), node.child("syncslate-node")) else {
-        println!("the node's children cannot be found in /proc");
-        return;
-    };
+    let (ffmpeg, camera) = (node.child("ffmpeg").unwrap(), node.child("syncslate-node").unwrap());
     rig.roll("bench");
     rig.recorded(1, 30);
-    let start = now();
-    let (agent0, ffmpeg0, camera0) = (read(agent), read(ffmpeg), read(camera));
-    println!("1280x720, 30 frames/s, 8 Mbit/s; processor time in percent of one core since the start");
+    let (start, wrote) = (now(), written(agent));
+    let before = [agent, ffmpeg, camera].map(cpu);
+    println!("{width}x{height}, 30 frames/s, 8 Mbit/s, {RING}; processor time in percent of one core since the start");
     println!(
-        "{:>6}  {:>7} {:>7} {:>7}  {:>12}  {:>9} {:>10}",
+        "{:>6}  {:>8} {:>8} {:>8}  {:>12}  {:>9} {:>10}",
         "s", "agent", "ffmpeg", "camera", "agent/ffmpeg", "agent MiB", "ffmpeg MiB"
     );
-    for step in 1..=6 {
-        while start.elapsed() < Duration::from_secs(seconds * step / 6) {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let (a, f, c) = (read(agent), read(ffmpeg), read(camera));
+    for step in 1..=READINGS {
+        let until = Duration::from_secs(seconds) * u32::try_from(step).unwrap() / READINGS as u32;
+        std::thread::sleep(until.saturating_sub(start.elapsed()));
         let elapsed = start.elapsed().as_secs_f64();
-        let share = |now: &Cost, then: &Cost| (now.ticks - then.ticks) as f64 / elapsed;
-        let ratio = (a.ticks - agent0.ticks) as f64 / (f.ticks - ffmpeg0.ticks).max(1) as f64;
+        let [a, f, c] = [(agent, before[0]), (ffmpeg, before[1]), (camera, before[2])]
+            .map(|(pid, before)| cpu(pid).saturating_sub(before).as_secs_f64() / elapsed * 100.0);
         println!(
-            "{elapsed:>6.0}  {:>6.2}% {:>6.2}% {:>6.2}%  {ratio:>12.3}  {:>9.1} {:>10.1}",
-            share(&a, &agent0),
-            share(&f, &ffmpeg0),
-            share(&c, &camera0),
-            a.rss_kib as f64 / 1024.0,
-            f.rss_kib as f64 / 1024.0
+            "{elapsed:>6.0}  {a:>7.2}% {f:>7.2}% {c:>7.2}%  {:>12.3}  {:>9.1} {:>10.1}",
+            a / f.max(0.001),
+            rss_mib(agent),
+            rss_mib(ffmpeg)
         );
     }
     let idle = rig.cut();
     let footage = rig.finished(1, &idle);
-    let manifest = footage.manifest();
-    let (frames, gaps) = manifest.map_or((0, 0), |m| (m.frames, m.gaps.len()));
-    println!("{frames} frames kept, {gaps} gaps");
+    let manifest = footage.manifest().unwrap();
+    let bytes: u64 = manifest.segments.iter().map(|segment| segment.bytes).sum();
+    println!(
+        "{} frames kept, {} gaps, {:.1} MB of footage; {:.3} bytes handed to the disk for each of them\n",
+        manifest.frames,
+        manifest.gaps.len(),
+        bytes as f64 / 1e6,
+        (written(agent) - wrote) as f64 / bytes as f64
+    );
 }

@@ -1,0 +1,176 @@
+//! What a controller and its broker bear: 30, 100 and 300 nodes in one process that speak the real protocol at real
+//! rates, at a real controller. From START to the last node's answer, a node's word to the page's events, the
+//! controller's processor time and memory, and how soon the fleet is whole again after the controller was killed.
+//! `bench-scale [ROUNDS] [NODES…]`: 20 rounds of 30, 100 and 300.
+
+#![expect(clippy::print_stdout, reason = "it prints its table")]
+#![expect(clippy::unwrap_used, reason = "without what it needs there is nothing to measure")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use syncslate_e2e::figures::{ask, cpu, median, percent, rss_mib};
+use syncslate_e2e::process::{now, wait_for};
+use syncslate_e2e::rig::Rig;
+use syncslate_e2e::swarm::{Heard, Swarm, Word};
+use syncslate_shared::link::Link;
+use syncslate_shared::topic::Topic;
+
+/// How long processor time is counted, in each state.
+const COUNTED: Duration = Duration::from_secs(10);
+/// So many words are followed to the page.
+const WORDS: u32 = 100;
+/// So often the controller is killed.
+const KILLS: usize = 3;
+
+const ROWS: [&str; 12] = [
+    "START to a node's rolling on its own ear, p50, ms",
+    "START to the last node's answer, p50, ms",
+    "START to the last node's answer, p99, ms",
+    "STOP to the last node's answer, p50, ms",
+    "a node's word to the page's events, p50, ms",
+    "a node's word to the page's events, p99, ms",
+    "controller, armed, % of a core",
+    "controller, rolling, % of a core",
+    "controller, MiB",
+    "killed to its page again, ms",
+    "killed to all nodes connected again, ms",
+    "killed to all nodes online on the page, ms",
+];
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let rounds: usize = words.next().map_or(20, |word| word.parse().unwrap());
+    let sizes: Vec<u16> = words.map(|word| word.parse().unwrap()).collect();
+    let sizes = if sizes.is_empty() { vec![30, 100, 300] } else { sizes };
+    let measured: Vec<Vec<f64>> = sizes.iter().map(|nodes| measure(*nodes, rounds)).collect();
+    println!("simulated nodes in one process, which takes its part of the machine too; {rounds} takes, {KILLS} kills");
+    print!("{:<52}", "nodes");
+    sizes.iter().for_each(|nodes| print!(" {nodes:>9}"));
+    println!();
+    for (row, name) in ROWS.iter().enumerate() {
+        print!("{name:<52}");
+        measured.iter().for_each(|column| print!(" {:>9.1}", column[row]));
+        println!();
+    }
+}
+
+fn measure(nodes: u16, rounds: usize) -> Vec<f64> {
+    let mut rig = Rig::new();
+    let swarm = Swarm::join(rig.mqtt, nodes);
+    swarm.all(&Word::Up);
+    let mut figures = takes(&rig, &swarm, nodes, rounds);
+    figures.extend(events(&rig, &swarm));
+    let pid = rig.controller().id();
+    let armed = share(pid);
+    let (bench, _heard) = swarm.listener(rig.mqtt, &["cmd/result"]);
+    swarm.forget();
+    bench.say(&Topic::Start, b"load".to_vec());
+    swarm.all(&Word::Rolls(true));
+    let rolling = share(pid);
+    figures.extend([armed, rolling, rss_mib(pid)]);
+    bench.say(&Topic::Stop, Vec::new());
+    swarm.all(&Word::Rolls(false));
+    figures.extend(recover(&mut rig, &swarm, nodes));
+    figures
+}
+
+/// Rolls and cuts again and again.
+fn takes(rig: &Rig, swarm: &Swarm, nodes: u16, rounds: usize) -> Vec<f64> {
+    let (bench, heard) = swarm.listener(rig.mqtt, &["status/+"]);
+    answers(&heard, "armed", nodes, now());
+    let (mut own, mut started, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..rounds {
+        swarm.forget();
+        let pressed = say(&bench, &Topic::Start, &format!("round_{round}"));
+        started.push(answers(&heard, "rolling", nodes, pressed));
+        own.extend(swarm.all(&Word::Rolls(true)).iter().map(|at| ms(*at - pressed)));
+        let pressed = say(&bench, &Topic::Stop, "");
+        stopped.push(answers(&heard, "armed", nodes, pressed));
+        // A take's name and stamp are its own: the next one would wait for the next second.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    vec![median(&own), median(&started), percent(&started, 99), median(&stopped)]
+}
+
+fn say(link: &Link, topic: &Topic, payload: &str) -> Instant {
+    let at = now();
+    link.say(topic, payload.as_bytes().to_vec());
+    at
+}
+
+/// Milliseconds from `since` until every node has said that it is in `state`.
+fn answers(heard: &Heard, state: &str, nodes: u16, since: Instant) -> f64 {
+    let heard = heard.lock().unwrap();
+    let mut said = std::collections::BTreeSet::new();
+    let mut last = since;
+    while said.len() < usize::from(nodes) {
+        let (at, topic, status) = heard.recv_timeout(Duration::from_secs(30)).unwrap();
+        if status["state"] == state {
+            said.insert(topic);
+            last = last.max(at);
+        }
+    }
+    ms(last - since)
+}
+
+/// From a node's word until a reader of `/api/events` has it.
+fn events(rig: &Rig, swarm: &Swarm) -> Vec<f64> {
+    let mut stream = TcpStream::connect(("127.0.0.1", rig.http)).unwrap();
+    write!(stream, "GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let mut times = Vec::new();
+    for n in 0..WORDS {
+        let frames = 7_000_000 + n;
+        let (at, mark) = (now(), format!("\"frames\":{frames},"));
+        swarm.say(0, &json!({"frames": frames}));
+        loop {
+            let line = lines.next().unwrap().unwrap();
+            if line.contains(&mark) {
+                break;
+            }
+        }
+        times.push(ms(at.elapsed()));
+        std::thread::sleep(Duration::from_millis(7));
+    }
+    vec![median(&times), percent(&times, 99)]
+}
+
+/// Processor time of the controller in percent of a core.
+fn share(pid: u32) -> f64 {
+    std::thread::sleep(Duration::from_millis(500));
+    let (from, before) = (now(), cpu(pid));
+    std::thread::sleep(COUNTED);
+    cpu(pid).saturating_sub(before).as_secs_f64() / from.elapsed().as_secs_f64() * 100.0
+}
+
+/// Kills the controller, and the broker with it, and starts it again.
+fn recover(rig: &mut Rig, swarm: &Swarm, nodes: u16) -> Vec<f64> {
+    let mut figures = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..KILLS {
+        swarm.forget();
+        let killed = now();
+        rig.kill_controller();
+        rig.restart_controller_at(rig.http);
+        figures[0].push(ms(killed.elapsed()));
+        let up = swarm.all(&Word::Up).into_iter().max().unwrap();
+        figures[1].push(ms(up - killed));
+        wait_for("all nodes to be known", || known(rig.http) == usize::from(nodes));
+        figures[2].push(ms(killed.elapsed()));
+    }
+    figures.iter().map(|values| median(values)).collect()
+}
+
+/// How many nodes the controller knows as online.
+fn known(http: u16) -> usize {
+    let state: Value =
+        ask(http, "GET", "/api/state", "").ok().and_then(|s| serde_json::from_str(&s).ok()).unwrap_or_default();
+    state["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(|node| node["state"] != "offline").count())
+}
+
+fn ms(length: Duration) -> f64 {
+    length.as_secs_f64() * 1000.0
+}

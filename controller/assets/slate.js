@@ -48,9 +48,10 @@ function refresh(ms) {
 function words(ms) {
   const date = new Date(ms);
   const two = (n, length = 2) => String(n).padStart(length, "0");
-  const day = [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => two(n)).join(":");
-  clock.textContent = view.t0_us ? takeTime(ms * 1000 - view.t0_us) : day;
-  time.textContent = `${date.toISOString().slice(0, 10)} ${day}.${two(date.getMilliseconds(), 3)}`;
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((n) => two(n)).join("-");
+  const hour = [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => two(n)).join(":");
+  clock.textContent = view.t0_us ? takeTime(ms * 1000 - view.t0_us) : hour;
+  time.textContent = `${day} ${hour}.${two(date.getMilliseconds(), 3)}`;
 }
 
 /** Sets our clock by the shared one, when it is not set or astray; says whether it is set. */

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use syncslate_shared::child::{Child, Ended, Program};
+use syncslate_shared::child::{Child, Program};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
 use tokio::runtime::Handle;
@@ -63,18 +63,8 @@ impl Quality {
     }
 }
 
-/// At the lowest priority: nothing here may hold up a take that is being recorded.
 fn ffmpeg() -> Program {
-    Program::new("nice")
-        .args(["-n", "19", "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error"])
-        .stdin(Stdio::piped())
-}
-
-/// What there is to say of an end that should have been another one.
-fn told_end(ended: &Ended) -> String {
-    // So `nice` tells that there is no such program.
-    let missing = ended.status.and_then(|status| status.code()) == Some(127);
-    format!("{ended}{}", if missing { "\n\nhint: install `ffmpeg`" } else { "" })
+    Program::new("ffmpeg").args(["-nostdin", "-hide_banner", "-loglevel", "error"]).stdin(Stdio::piped())
 }
 
 /// Encodes the film of a constant rate to the new file `path`. Must be called on a thread that may wait, within a tokio
@@ -140,7 +130,7 @@ async fn end(child: &mut Child, unwanted: bool) -> Result<(), String> {
     }
     match tokio::time::timeout(END, child.wait()).await {
         Ok(ended) if ended.success() => Ok(()),
-        Ok(ended) => Err(told_end(&ended)),
+        Ok(ended) => Err(ended.to_string()),
         Err(_) => Err(format!("ffmpeg did not end within {} s and was killed", END.as_secs())),
     }
 }
@@ -183,7 +173,7 @@ pub fn still(footage: &Footage, row: usize) -> Result<Vec<u8>, String> {
         let ended = tokio::time::timeout(STILL, run).await;
         match ended {
             Ok(ended) if ended.success() && !jpeg.is_empty() => Ok(jpeg),
-            Ok(ended) => Err(format!("no still of frame {row}: {}", told_end(&ended))),
+            Ok(ended) => Err(format!("no still of frame {row}: {ended}")),
             Err(_) => Err(format!("no still of frame {row} within {} s", STILL.as_secs())),
         }
     })

@@ -91,7 +91,7 @@ function player(found) {
     Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: `/media/${take}/editor/${node.proxy ?? node.film}` });
     video.addEventListener("error", () => {
       say(words.broken(node.name));
-      at("light").hidden = Boolean(node.proxy);
+      at("light-offer").hidden = Boolean(node.proxy);
     });
     const button = document.createElement("button");
     button.type = "button";
@@ -234,7 +234,7 @@ function player(found) {
     event.preventDefault();
     keys[event.key]();
   });
-  at("light").hidden = !record.heavy || !record.nodes.some((node) => node.film && !node.proxy);
+  at("light-offer").hidden = !record.heavy || !record.nodes.some((node) => node.film && !node.proxy);
   at("make-light").addEventListener("click", () => lighten(found));
   at("transport").hidden = false;
   show(0);

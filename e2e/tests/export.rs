@@ -230,6 +230,21 @@ fn the_page_makes_films_and_plays_all_cameras_together() {
     });
     let wide = browser.run("return document.documentElement.scrollWidth - window.innerWidth");
     assert!(wide.as_i64().unwrap() <= 0, "{wide} pixels too wide");
+
+    // As if these films were too heavy: the page has light ones made, and plays those.
+    let record = shot.rig.downloads().join(shot.name()).join("editor");
+    let record = record.join(format!("{}_export.json", shot.idle["id"].as_str().unwrap()));
+    let text = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, text.replace("\"heavy\": false", "\"heavy\": true")).unwrap();
+    browser.open(shot.rig.http, "/takes/play_01/play");
+    wait(&browser, "return document.getElementById('make-light').offsetHeight > 0");
+    browser.press("#make-light");
+    made(&browser, "#play-told");
+    wait(&browser, "return document.querySelectorAll('video[src$=\"_proxy.mp4\"]').length === 3");
+    for tick in [0, 113, 42] {
+        scrub(&browser, tick);
+        expect_shown(&browser, &shot, folder.path(), tick);
+    }
 }
 
 /// Waits as long as something is being made and goes on.

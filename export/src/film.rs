@@ -92,7 +92,7 @@ pub fn write(path: &Path, footage: &Footage, look: &Look, tell: &mut Tell<'_>) -
 /// Writes all samples to `out`; gives their sizes, and how often the parameter sets change.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn samples(
     footage: &Footage,
     out: &mut impl Write,

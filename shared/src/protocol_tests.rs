@@ -29,7 +29,7 @@ fn the_contracts_examples_are_read_and_written_again() {
     newer["findings"] = json!([]);
     newer["aes"] = json!(false);
     newer["camera"]["pending"] = json!(false);
-    for unknown in ["actual", "bitrate", "can", "wished"] {
+    for unknown in ["actual", "bitrate", "can", "phase", "wished"] {
         newer["camera"][unknown] = Value::Null;
     }
     newer["drops"] = json!({"camera":0,"encoder":0,"gaps":0});

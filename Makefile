@@ -43,9 +43,10 @@ lint:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 bench:
-	@.ci/install $(TEST_TOOLS)
+	@.ci/install $(TEST_TOOLS) valgrind=valgrind
 	cargo build --release --locked --workspace --bins
 	target/release/bench-node
+	bench/instructions
 	target/release/bench-preview 60
 	target/release/bench-broker
 	target/release/bench-custody
@@ -88,7 +89,7 @@ packages-run: packages
 fleet:
 	@.ci/install $(FLEET_TOOLS)
 	@.ci/ansible $(ANSIBLE)
-	shellcheck packaging/build packaging/test packaging/test-foreign packaging/*/scripts/* systemd/check e2e/rig/root e2e/rig/hosts .ci/ansible
+	shellcheck bench/instructions packaging/build packaging/test packaging/test-foreign packaging/*/scripts/* systemd/check e2e/rig/root e2e/rig/hosts .ci/ansible
 	systemd/check
 	cd ansible && for playbook in site update shutdown check; do PYTHONPATH=$(ANSIBLE) $(ANSIBLE)/bin/ansible-playbook \
 	    --inventory inventory.example.yml --syntax-check $$playbook.yml >/dev/null || exit 1; done

@@ -257,6 +257,15 @@ impl Rig {
         self.folder.path().join("video_downloads")
     }
 
+    /// Makes films and timelines of a take that is here, with these flags; what was said of it.
+    pub fn export(&self, take: &str, flags: &[&str]) -> String {
+        let mut program = command(ours("syncslate-controller"));
+        program.args(["export", take]).args(flags);
+        let out = program.arg("--downloads").arg(self.downloads()).arg("--state").arg(self.state()).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
     /// Kills the controller, and its broker with it.
     pub fn kill_controller(&mut self) {
         if let Some(mut controller) = self.controller.take() {

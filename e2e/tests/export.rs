@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use syncslate_e2e::browser::Browser;
 use syncslate_e2e::judge::PERIOD_US;
-use syncslate_e2e::process::{command, ours, wait_for};
+use syncslate_e2e::process::{command, wait_for};
 use syncslate_e2e::rig::Rig;
 use syncslate_node::decode::read_pictures;
 use syncslate_shared::time::Wall;
@@ -51,15 +51,6 @@ impl Shot {
     }
 
     /// Exports by the command line; what it said.
-    fn export(&self, words: &[&str]) -> String {
-        let mut program = command(ours("syncslate-controller"));
-        program.args(["export", self.name()]).args(words);
-        program.arg("--downloads").arg(self.rig.downloads()).arg("--state").arg(self.rig.state());
-        let out = program.output().unwrap();
-        assert!(out.status.success(), "{out:?}");
-        String::from_utf8(out.stdout).unwrap()
-    }
-
     fn film(&self, ip: Ipv4Addr, end: &str) -> PathBuf {
         let [a, b, c, d] = ip.octets();
         let stamp = &self.idle["id"].as_str().unwrap()[self.name().len() + 1..];
@@ -109,7 +100,7 @@ fn expect_together(films: &[Vec<i64>], what: &str) {
 #[test]
 fn films_show_each_picture_when_it_was_taken() {
     let shot = Shot::new("film_01");
-    let said = shot.export(&["--conform"]);
+    let said = shot.rig.export(shot.name(), &["--conform"]);
     assert!(said.contains(&format!("{}: ", shot.idle["id"].as_str().unwrap())) && !said.contains("no film"), "{said}");
     let mut conformed = Vec::new();
     for ip in shot.rig.ips() {
@@ -130,7 +121,7 @@ fn films_show_each_picture_when_it_was_taken() {
     }
     expect_together(&conformed, "constant rate");
     assert!(conformed.windows(2).all(|pair| pair[0].len() == pair[1].len()));
-    let again = shot.export(&["--conform"]);
+    let again = shot.rig.export(shot.name(), &["--conform"]);
     assert!(again.contains("6 films were there already"), "{again}");
 }
 
@@ -138,7 +129,7 @@ fn films_show_each_picture_when_it_was_taken() {
 #[ignore = "needs melt, which `make editors` installs"]
 fn melt_renders_pictures_of_one_instant() {
     let shot = Shot::new("melt_01");
-    shot.export(&[]);
+    shot.rig.export(shot.name(), &[]);
     let folder = TempDir::new().unwrap();
     let films: Vec<_> = shot.rig.ips().iter().map(|ip| shot.rendered(&shot.film(*ip, ""), folder.path())).collect();
     expect_together(&films, "melt");

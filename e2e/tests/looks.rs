@@ -57,9 +57,21 @@ fn every_page_is_good_to_every_eye() {
     (1..=2).for_each(|i| drop(rig.finished(i, &idle)));
     rig.ask("download", "");
     rig.ear.wait("the download to be done", "download/looks_01", |told| (told["state"] == "done").then_some(()));
+    rig.export("looks_01", &[]);
     let node = format!("/nodes/{}", rig.ips()[0]);
-    let pages =
-        ["/", "/takes", "/takes/looks_01", node.as_str(), "/cameras", "/events", "/about", "/slate", "/nowhere"];
+    let pages = [
+        "/",
+        "/takes",
+        "/takes/looks_01",
+        "/takes/looks_01/sync",
+        "/takes/looks_01/play",
+        node.as_str(),
+        "/cameras",
+        "/events",
+        "/about",
+        "/slate",
+        "/nowhere",
+    ];
     for browser in [Browser::desktop(), Browser::phone()] {
         for scheme in ["light", "dark"] {
             browser.system(scheme);

@@ -47,10 +47,13 @@ fn three(folder: &Path) {
     rig.ask("download", "");
     let topic = "download/scene_12_take_03";
     rig.ear.wait("the download to be done", topic, |told| (told["state"] == "done").then_some(()));
+    rig.export("scene_12_take_03", &[]);
     let pages = [
         ("control-3", "/"),
         ("takes", "/takes"),
         ("take", "/takes/scene_12_take_03"),
+        ("sync", "/takes/scene_12_take_03/sync"),
+        ("play", "/takes/scene_12_take_03/play"),
         ("node", node.as_str()),
         ("cameras", "/cameras"),
         ("events", "/events"),

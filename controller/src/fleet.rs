@@ -20,7 +20,7 @@ const SILENT_ROLLING: Duration = Duration::from_secs(3);
 /// Other nodes speak every 5 s.
 const SILENT: Duration = Duration::from_secs(12);
 /// More than any set has; what is beyond is somebody's mistake and must not fill the memory.
-const MAX_NODES: usize = 254;
+const MAX_NODES: usize = 1000;
 /// A ring longer than this is a mistake.
 const LONGEST_RING_S: f64 = 3600.0;
 

@@ -3,12 +3,12 @@
 
 use std::fmt;
 
+use syncslate_shared::sps::Picture;
+
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 /// Profiles whose configuration tells the chroma format and the bit depths, too.
 const HIGH: [u8; 4] = [100, 110, 122, 144];
-/// Profiles whose parameter sets tell them (ITU-T H.264, 7.3.2.1.1).
-const TELLS_CHROMA: [u8; 13] = [44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244];
 
 /// The NAL units of an access unit, without start codes and the zeros around them.
 pub fn units(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -92,8 +92,9 @@ impl Sets {
             }
         }
         if HIGH.contains(&head(1)) {
-            let told = self.picture().unwrap_or_default();
-            out.extend_from_slice(&[0xfc | told.chroma & 3, 0xf8 | told.luma & 7, 0xf8 | told.colour & 7, 0]);
+            // One that cannot be read is taken for the usual: 4:2:0 with 8 bits.
+            let (chroma, luma, colour) = self.picture().map_or((1, 0, 0), |told| (told.chroma, told.luma, told.colour));
+            out.extend_from_slice(&[0xfc | chroma & 3, 0xf8 | luma & 7, 0xf8 | colour & 7, 0]);
         }
         out
     }
@@ -105,110 +106,7 @@ impl Sets {
     }
 
     fn picture(&self) -> Option<Picture> {
-        let body: Vec<u8> = unescaped(self.sps.first()?.get(1..)?);
-        Picture::read(&mut Bits { bytes: &body, at: 0 })
-    }
-}
-
-/// Takes out the bytes that keep start codes from appearing.
-fn unescaped(bytes: &[u8]) -> Vec<u8> {
-    let mut zeros = 0;
-    let keep = |byte: &u8| {
-        let escape = *byte == 3 && zeros >= 2;
-        zeros = if *byte == 0 { zeros + 1 } else { 0 };
-        !escape
-    };
-    let mut keep = keep;
-    bytes.iter().filter(|byte| keep(byte)).copied().collect()
-}
-
-/// What a sequence parameter set says of the pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Picture {
-    /// `chroma_format_idc`
-    chroma: u8,
-    /// `bit_depth_luma_minus8`
-    luma: u8,
-    /// `bit_depth_chroma_minus8`
-    colour: u8,
-    width: u64,
-    height: u64,
-}
-
-impl Default for Picture {
-    fn default() -> Self {
-        Self { chroma: 1, luma: 0, colour: 0, width: 0, height: 0 }
-    }
-}
-
-impl Picture {
-    fn read(bits: &mut Bits<'_>) -> Option<Self> {
-        let mut told = Self::default();
-        let profile = u8::try_from(bits.take(8)?).ok()?;
-        bits.take(16)?;
-        bits.golomb()?;
-        if TELLS_CHROMA.contains(&profile) {
-            told.chroma = u8::try_from(bits.golomb()?).ok()?;
-            if told.chroma == 3 {
-                bits.take(1)?;
-            }
-            (told.luma, told.colour) = (u8::try_from(bits.golomb()?).ok()?, u8::try_from(bits.golomb()?).ok()?);
-            bits.take(1)?;
-            // No encoder here writes scaling lists; without reading them the size cannot be found.
-            if bits.take(1)? == 1 {
-                return None;
-            }
-        }
-        bits.golomb()?;
-        match bits.golomb()? {
-            0 => drop(bits.golomb()?),
-            1 => return None,
-            _ => {}
-        }
-        bits.golomb()?;
-        bits.take(1)?;
-        let (wide, high) = (bits.golomb()? + 1, bits.golomb()? + 1);
-        let fields = 2 - bits.take(1)?;
-        if fields == 2 {
-            bits.take(1)?;
-        }
-        bits.take(1)?;
-        (told.width, told.height) = (wide * 16, high * 16 * fields);
-        if bits.take(1)? == 1 {
-            let (x, y) = (if matches!(told.chroma, 1 | 2) { 2 } else { 1 }, if told.chroma == 1 { 2 } else { 1 });
-            let mut cut = || Some(bits.golomb()? + bits.golomb()?);
-            told.width = told.width.checked_sub(cut()? * x)?;
-            told.height = told.height.checked_sub(cut()? * y * fields)?;
-        }
-        Some(told)
-    }
-}
-
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, count: usize) -> Option<u64> {
-        (0..count).try_fold(0, |value, _| {
-            let byte = self.bytes.get(self.at / 8)?;
-            let bit = byte >> (7 - self.at % 8) & 1;
-            self.at += 1;
-            Some(value << 1 | u64::from(bit))
-        })
-    }
-
-    /// An unsigned exponential-Golomb number (ITU-T H.264, 9.1) of at most 32 bits.
-    fn golomb(&mut self) -> Option<u64> {
-        let mut zeros = 0;
-        while self.take(1)? == 0 {
-            zeros += 1;
-            if zeros > 32 {
-                return None;
-            }
-        }
-        Some((1 << zeros) - 1 + self.take(zeros)?)
+        Picture::of(self.sps.first()?.get(1..)?)
     }
 }
 

@@ -25,7 +25,6 @@ pub mod run;
 pub mod session;
 pub mod settings;
 pub mod space;
-pub mod sps;
 pub mod steps;
 pub mod store;
 pub mod supervisor;

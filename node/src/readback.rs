@@ -1,10 +1,10 @@
 //! What the camera has: told by itself, read from its stream, measured; and what of it can be set. Pure.
 
 use syncslate_shared::camera::{Can, Key, Settings, Value};
+use syncslate_shared::sps::picture_size;
 
 use crate::camera::{CameraEvent, CameraFacts, CameraSettings, Kind, test};
 use crate::ring::Ring;
-use crate::sps::picture_size;
 
 /// What was told since the camera was started.
 #[derive(Clone, Debug, Default)]

@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod report;
 pub mod settings;
 pub mod size;
+pub mod sps;
 pub mod systemd;
 pub mod take;
 pub mod time;

@@ -1,4 +1,4 @@
-//! The size of the pictures as the stream itself tells it, in its sequence parameter set (ITU-T H.264, 7.3.2.1.1). Pure.
+//! What a stream itself tells of its pictures, in its sequence parameter set (ITU-T H.264, 7.3.2.1.1). Pure.
 
 /// NAL units before the first picture are looked at in so many bytes at most.
 const HEAD: usize = 512;
@@ -6,13 +6,28 @@ const SPS: u8 = 7;
 /// Profiles whose parameter sets tell the chroma format and may bear scaling lists.
 const HIGH: [u64; 13] = [44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244];
 
+/// What a sequence parameter set says of the pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// `chroma_format_idc`
+    pub chroma: u8,
+    /// `bit_depth_luma_minus8`
+    pub luma: u8,
+    /// `bit_depth_chroma_minus8`
+    pub colour: u8,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+}
+
 /// Width and height of the pictures of an access unit that brings its parameter set; `None` when it brings none.
 pub fn picture_size(unit: &[u8]) -> Option<(u32, u32)> {
     let head = unit.get(..HEAD.min(unit.len()))?;
     let starts = head.windows(4).enumerate().filter(|(_, bytes)| bytes[..3] == [0, 0, 1]);
     let (at, _) = starts.into_iter().find(|(_, bytes)| bytes[3] & 0x1f == SPS)?;
-    let body = unescape(head.get(at + 4..)?);
-    read(&mut Bits { bytes: &body, at: 0 })
+    let picture = Picture::of(head.get(at + 4..)?)?;
+    Some((picture.width, picture.height))
 }
 
 /// Takes out the bytes that keep start codes from appearing.
@@ -21,48 +36,60 @@ fn unescape(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().enumerate().filter(|(at, byte)| !escape((*at, byte))).map(|(_, byte)| *byte).collect()
 }
 
-fn read(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
-    let profile = bits.take(8)?;
-    bits.take(16)?;
-    bits.golomb()?;
-    let mut chroma = 1;
-    if HIGH.contains(&profile) {
-        chroma = bits.golomb()?;
-        if chroma == 3 {
+impl Picture {
+    /// Reads the body of a parameter set, behind the byte with the NAL unit's type; `None` when it cannot be read.
+    pub fn of(body: &[u8]) -> Option<Self> {
+        Self::read(&mut Bits { bytes: &unescape(body), at: 0 })
+    }
+
+    fn read(bits: &mut Bits<'_>) -> Option<Self> {
+        let profile = bits.take(8)?;
+        bits.take(16)?;
+        bits.golomb()?;
+        let (mut chroma, mut luma, mut colour) = (1, 0, 0);
+        if HIGH.contains(&profile) {
+            chroma = bits.golomb()?;
+            if chroma == 3 {
+                bits.take(1)?;
+            }
+            (luma, colour) = (bits.golomb()?, bits.golomb()?);
+            bits.take(1)?;
+            // No encoder here writes scaling lists; without reading them the rest cannot be found.
+            if bits.take(1)? == 1 {
+                return None;
+            }
+        }
+        bits.golomb()?;
+        match bits.golomb()? {
+            0 => {
+                bits.golomb()?;
+            }
+            1 => return None,
+            _ => {}
+        }
+        bits.golomb()?;
+        bits.take(1)?;
+        let (wide, high) = (bits.golomb()? + 1, bits.golomb()? + 1);
+        let fields = 2 - bits.take(1)?;
+        if fields == 2 {
             bits.take(1)?;
         }
-        bits.golomb()?;
-        bits.golomb()?;
         bits.take(1)?;
-        // No encoder here writes scaling lists; without reading them the rest cannot be found.
+        let (mut width, mut height) = (wide * 16, high * 16 * fields);
         if bits.take(1)? == 1 {
-            return None;
+            let (step_x, step_y) = (if matches!(chroma, 1 | 2) { 2 } else { 1 }, if chroma == 1 { 2 } else { 1 });
+            let mut cut = || Some(bits.golomb()? + bits.golomb()?);
+            width = width.checked_sub(cut()? * step_x)?;
+            height = height.checked_sub(cut()? * step_y * fields)?;
         }
+        Some(Self {
+            chroma: u8::try_from(chroma).ok()?,
+            luma: u8::try_from(luma).ok()?,
+            colour: u8::try_from(colour).ok()?,
+            width: u32::try_from(width).ok()?,
+            height: u32::try_from(height).ok()?,
+        })
     }
-    bits.golomb()?;
-    match bits.golomb()? {
-        0 => {
-            bits.golomb()?;
-        }
-        1 => return None,
-        _ => {}
-    }
-    bits.golomb()?;
-    bits.take(1)?;
-    let (wide, high) = (bits.golomb()? + 1, bits.golomb()? + 1);
-    let frames_only = bits.take(1)?;
-    if frames_only == 0 {
-        bits.take(1)?;
-    }
-    bits.take(1)?;
-    let (mut width, mut height) = (wide * 16, high * 16 * (2 - frames_only));
-    if bits.take(1)? == 1 {
-        let (step_x, step_y) = (if matches!(chroma, 1 | 2) { 2 } else { 1 }, if chroma == 1 { 2 } else { 1 });
-        let mut cut = || Some(bits.golomb()? + bits.golomb()?);
-        width = width.checked_sub(cut()? * step_x)?;
-        height = height.checked_sub(cut()? * step_y * (2 - frames_only))?;
-    }
-    Some((u32::try_from(width).ok()?, u32::try_from(height).ok()?))
 }
 
 struct Bits<'a> {

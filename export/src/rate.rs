@@ -5,6 +5,7 @@ use std::fmt;
 
 use chrono::{Local, Timelike as _};
 use serde::{Deserialize, Serialize};
+use syncslate_shared::grid::fps_ratio;
 use syncslate_shared::time::Wall;
 
 /// A rate of `frames` in `seconds`: 30/1, 30000/1001. Both are at least 1.
@@ -38,17 +39,10 @@ impl Rate {
         if !(0.1..=MOST).contains(&fps) {
             return None;
         }
-        let whole = fps.round();
-        if (fps - whole).abs() < 1e-6 {
-            return Some(Self { frames: whole as u32, seconds: 1 });
-        }
-        let ntsc = (fps * 1.001).round();
-        if (ntsc / 1.001 - fps).abs() < 0.004 {
-            return Some(Self { frames: ntsc as u32 * 1000, seconds: 1001 });
-        }
-        let thousandths = (fps * 1000.0).round() as u32;
-        let common = common_divisor(thousandths, 1000);
-        Some(Self { frames: thousandths / common, seconds: 1000 / common })
+        let (frames, seconds) = fps_ratio(fps);
+        // The NTSC rates keep their 1001, by which everybody knows them.
+        let common = if seconds == 1001 { 1 } else { common_divisor(frames, seconds) };
+        Some(Self { frames: frames / common, seconds: seconds / common })
     }
 
     /// Whole frames that a timecode counts as a second: 30 for 29.97.

@@ -1,17 +1,17 @@
 //! What a frame rate asks for. Pure.
 
+use syncslate_shared::grid::ntsc;
+
 /// Microseconds in a second.
 pub const SECOND_US: f64 = 1e6;
 
-/// The period of `fps` frames a second in microseconds; `None` for what is no frame rate. The NTSC rates (29.97, 59.94,
-/// 23.976) mean n·1000/1001 frames a second, as cameras and editors do.
+/// The period of `fps` frames a second in microseconds; `None` for what is no frame rate. The NTSC rates are exact
+/// ([`ntsc`]).
 pub fn period_us(fps: f64) -> Option<f64> {
     if !(0.01..=10_000.0).contains(&fps) {
         return None;
     }
-    let ntsc = (fps * 1.001).round();
-    let is_ntsc = (ntsc / 1.001 - fps).abs() < 0.004 && (fps - fps.round()).abs() > 1e-6;
-    Some(SECOND_US / if is_ntsc { ntsc / 1.001 } else { fps })
+    Some(SECOND_US / ntsc(fps).map_or(fps, |whole| f64::from(whole) / 1.001))
 }
 
 /// The part of a period that a phase may lie before 0: a locked camera's picture that comes a little early has a phase

@@ -73,15 +73,20 @@ impl Grid {
     }
 }
 
-/// Frames a second as a fraction: the NTSC rates (29.97, 59.94, 23.976) as n·1000/1001, others to a thousandth.
+/// The whole rate n of an NTSC rate, which means n·1000/1001 frames a second, as cameras and editors do: 30 for 29.97;
+/// `None` for another rate.
+pub fn ntsc(fps: f64) -> Option<u32> {
+    let whole = (fps * 1.001).round();
+    let is_ntsc = (whole / 1.001 - fps).abs() < 0.004 && (fps - fps.round()).abs() > 1e-6;
+    is_ntsc.then_some(whole as u32)
+}
+
+/// Frames a second as a fraction: the NTSC rates ([`ntsc`]) as n·1000/1001, others to a thousandth.
 pub fn fps_ratio(fps: f64) -> (u32, u32) {
-    let ntsc = (fps * 1.001).round();
-    if (ntsc / 1.001 - fps).abs() < 0.004 && (fps - fps.round()).abs() > 1e-6 {
-        (ntsc as u32 * 1000, 1001)
-    } else if (fps - fps.round()).abs() < 1e-6 {
-        (fps.round() as u32, 1)
-    } else {
-        ((fps * 1000.0).round() as u32, 1000)
+    match ntsc(fps) {
+        Some(whole) => (whole * 1000, 1001),
+        None if (fps - fps.round()).abs() < 1e-6 => (fps.round() as u32, 1),
+        None => ((fps * 1000.0).round() as u32, 1000),
     }
 }
 

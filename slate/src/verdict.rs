@@ -180,6 +180,29 @@ fn nothing(nodes: &[Node], asked: &Asked) -> (String, String) {
     )
 }
 
+/// A node as a line of a table: its name, pictures searched, pictures that were read, offset, uncertainty, what its stamps
+/// claim, the verdict.
+pub fn cells(node: &Node) -> [String; 7] {
+    let known = |us: Option<f64>, told: fn(f64) -> String| us.map_or_else(|| "–".to_owned(), told);
+    let bound = |us: f64| format!("± {}", ms(us));
+    let note = if node.note.is_empty() { String::new() } else { format!(": {}", node.note) };
+    [
+        node.name.clone(),
+        node.searched.to_string(),
+        node.read.to_string(),
+        known(node.offset_us, signed_ms),
+        known(node.uncertainty_us, bound),
+        known(node.claim_us, bound),
+        format!("{}{note}", node.verdict.word()),
+    ]
+}
+
+/// A summary or a hint as a sentence of its own; of none nothing.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
 /// `7.0 ms`
 pub fn ms(us: f64) -> String {
     format!("{:.1} ms", us / 1000.0)

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use syncslate_slate::model::{Light, Node, Verdict};
-use syncslate_slate::verdict::{ms, signed_ms};
+use syncslate_slate::verdict::{cells, sentence};
 
 use super::text::{escaped, named};
 
@@ -56,32 +56,13 @@ fn known(light: &Light) -> bool {
 }
 
 fn row(out: &mut String, node: &Node) {
-    let known = |us: Option<f64>, told: fn(f64) -> String| us.map_or_else(|| "–".to_owned(), told);
-    let bound = |us: f64| format!("± {}", ms(us));
     let style = match node.verdict {
         Verdict::Agrees => "",
         Verdict::Unseen | Verdict::Doubtful => "warn",
         Verdict::Differs => "bad",
     };
-    let note = if node.note.is_empty() { String::new() } else { format!(": {}", node.note) };
-    let _ = writeln!(
-        out,
-        "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"long {style}\">{}</td></tr>",
-        named(&node.name),
-        node.searched,
-        node.read,
-        known(node.offset_us, signed_ms),
-        known(node.uncertainty_us, bound),
-        known(node.claim_us, bound),
-        escaped(&format!("{}{note}", node.verdict.word())),
-    );
-}
-
-/// A hint as a sentence of its own; of none nothing.
-fn sentence(hint: &str) -> String {
-    let mut letters = hint.chars();
-    match letters.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
-        None => String::new(),
-    }
+    let [name, figures @ .., verdict] = cells(node);
+    let figures: String = figures.iter().map(|figure| format!("<td>{figure}</td>")).collect();
+    let (name, verdict) = (named(&name), escaped(&verdict));
+    let _ = writeln!(out, "<tr><th scope=\"row\">{name}</th>{figures}<td class=\"long {style}\">{verdict}</td></tr>");
 }

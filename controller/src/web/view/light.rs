@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use syncslate_slate::model::{Light, Verdict};
+use syncslate_slate::verdict::sentence;
 
 use crate::snapshot::TakeSummary;
 
@@ -48,10 +49,6 @@ fn told(light: &Light) -> (&'static str, &'static str, String) {
         Verdict::Unseen => ("amber", "Slate not seen"),
         Verdict::Doubtful => ("amber", "Light says: look"),
         Verdict::Differs => ("red", "Light differs"),
-    };
-    let sentence = |text: &str| {
-        let mut letters = text.chars();
-        letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
     };
     (verdict, word, format!("{} {}", sentence(&light.summary), sentence(&light.hint)).trim_end().to_owned())
 }

@@ -40,8 +40,7 @@ pub fn plan(footage: &Footage, look: &Look) -> Result<(Movie, Vec<String>), Stri
     let path = || footage.rows.first().map(|row| footage.path(row.segment)).unwrap_or_default();
     let Some(first) = frames.read()? else { return Err("it has no frames of the take".into()) };
     let sets = Sets::of(first).map_err(|e| format!("{}: {e}", path().display()))?;
-    let period = plan::period_us(&footage.rows, &footage.manifest);
-    let times = plan::times(&footage.rows, look.span, period).ok_or("it has no frames of the take")?;
+    let times = plan::times(&footage.rows, look.span, footage.period_us).ok_or("it has no frames of the take")?;
     if times.set_back > 0 {
         notes.push(format!("its clock was set back: {} frames bear no time of their own", times.set_back));
     }

@@ -4,16 +4,17 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-use serde::{Deserialize, Serialize};
+use syncslate_report::folder;
+pub use syncslate_report::folder::nodes;
+use syncslate_report::model::Source;
 use syncslate_shared::files::{Base, FRAMES_HEADER, FrameRow, Kind};
 use syncslate_shared::manifest::Manifest;
-use syncslate_shared::protocol;
 use syncslate_shared::take::TakeId;
 
-/// No manifest of ours is longer.
-const LONGEST_MANIFEST: u64 = 64 << 20;
+use crate::plan;
+use crate::rate::Rate;
+
 /// No line of a frame table is longer.
 const LONGEST_LINE: u64 = 160;
 /// No frame of a camera is larger.
@@ -32,35 +33,12 @@ pub struct Footage {
     pub manifest: Manifest,
     /// Every frame in the order of its file and place.
     pub rows: Vec<FrameRow>,
+    /// The period that its frames come in, in microseconds.
+    pub period_us: f64,
+    /// Its rate: what it was asked for, unless it plainly has another one.
+    pub rate: Option<Rate>,
     /// What is odd with it and does not matter for what is made of it, in sentences.
     pub notes: Vec<String>,
-}
-
-/// A file as it was when something was made of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Input {
-    /// Its name.
-    pub file: String,
-    /// Its length.
-    pub bytes: u64,
-    /// When it was last changed, in milliseconds since 1970.
-    pub modified_ms: u64,
-}
-
-/// The nodes that have files of the take in `folder`.
-pub fn nodes(folder: &Path, id: &TakeId) -> Vec<Ipv4Addr> {
-    let ours = |ip: Ipv4Addr| {
-        let mut files = fs::read_dir(folder.join(ip.to_string())).into_iter().flatten().flatten();
-        files.any(|file| {
-            let base = file.file_name().to_str().and_then(Base::parse);
-            base.is_some_and(|(base, _)| base.ip == ip && base.id == *id)
-        })
-    };
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut nodes: Vec<_> = entries.filter_map(|node| node.file_name().to_str()?.parse().ok()).collect();
-    nodes.retain(|ip| ours(*ip));
-    nodes.sort_unstable();
-    nodes
 }
 
 /// Reads the manifest of `ip`'s part of the take in `folder`.
@@ -68,11 +46,8 @@ pub fn nodes(folder: &Path, id: &TakeId) -> Vec<Ipv4Addr> {
 /// # Errors
 /// It is not here, or damaged.
 pub fn manifest(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> Result<Manifest, String> {
-    let path = folder.join(ip.to_string()).join(Base { id: id.clone(), ip }.file(Kind::Manifest));
-    let mut json = Vec::new();
-    let file = File::open(&path).map_err(|e| absent(&path, "its manifest", &e))?;
-    file.take(LONGEST_MANIFEST).read_to_end(&mut json).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    protocol::read(&json).map_err(|e| format!("the manifest {} is damaged: {e}", path.display()))
+    let path = || folder.join(ip.to_string()).join(Base { id: id.clone(), ip }.file(Kind::Manifest));
+    folder::manifest(folder, id, ip)?.ok_or_else(|| missing(&path(), "its manifest"))
 }
 
 /// Reads `ip`'s part of the take in `folder`.
@@ -91,18 +66,21 @@ pub fn read(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> Result<Footage, String>
             manifest.frames
         ));
     }
-    let footage = Footage { folder, base, manifest, rows, notes };
+    let (period_us, rate) = (plan::period_us(&rows, &manifest), plan::rate(&rows, &manifest));
+    let footage = Footage { folder, base, manifest, rows, period_us, rate, notes };
     footage.fits()?;
     Ok(footage)
 }
 
 fn absent(path: &Path, what: &str, e: &std::io::Error) -> String {
     match e.kind() {
-        ErrorKind::NotFound => {
-            format!("{what} is not here ({})\n\nhint: fetch the take again", path.display())
-        }
+        ErrorKind::NotFound => missing(path, what),
         _ => format!("cannot read {}: {e}", path.display()),
     }
+}
+
+fn missing(path: &Path, what: &str) -> String {
+    format!("{what} is not here ({})\n\nhint: fetch the take again", path.display())
 }
 
 /// Reads a frame table whose every line counts; one without an end is left out, because a power cut tore it.
@@ -200,20 +178,10 @@ impl Footage {
     }
 
     /// What everything made of it depends on.
-    pub fn inputs(&self) -> Vec<Input> {
+    pub fn inputs(&self) -> Vec<Source> {
         let footage = self.segments().into_iter().map(Kind::Segment);
         let kinds = [Kind::Manifest, Kind::Frames].into_iter().chain(footage);
-        let input = |kind| {
-            let file = self.base.file(kind);
-            let meta = fs::metadata(self.folder.join(&file)).ok()?;
-            let modified = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-            Some(Input {
-                file,
-                bytes: meta.len(),
-                modified_ms: u64::try_from(modified.as_millis()).unwrap_or(u64::MAX),
-            })
-        };
-        kinds.filter_map(input).collect()
+        kinds.filter_map(|kind| folder::source(&self.folder, self.base.file(kind))).collect()
     }
 
     /// Its frames' bytes, one after the other.

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::footage::Footage;
 use crate::formats::{fcpxml, markers, otio, xmeml};
 use crate::heavy::heavy;
 use crate::names::{self, Film, Product};
-use crate::parts::{self, Part, rate, size};
+use crate::parts::{self, Part, size};
 use crate::plan::{self, Span};
 use crate::rate::{Rate, Zone};
 use crate::record::{Made, Node, Record, VERSION};
@@ -133,7 +134,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(job: &'a Job, span: Span, parts: Vec<Part>, tell: &'a mut dyn FnMut(&Progress) -> bool) -> Self {
-        let rates: Vec<_> = parts.iter().filter_map(|(_, part)| rate(part.as_ref().ok()?)).collect();
+        let rates: Vec<_> = parts.iter().filter_map(|(_, part)| part.as_ref().ok()?.rate).collect();
         let rate = common_rate(&rates);
         let names: Vec<_> = parts.iter().map(|part| parts::name(&job.folder, &job.id, part)).collect();
         let reels = names::reels(names.iter().map(String::as_str));
@@ -180,7 +181,7 @@ impl<'a> Work<'a> {
 
     fn films(&mut self) -> Result<(), Stopped> {
         for (ip, part, reel) in self.usable() {
-            let look = self.look(rate(&part).unwrap_or(self.rate), reel.clone());
+            let look = self.look(part.rate.unwrap_or(self.rate), reel.clone());
             let file = names::film(&part.base, Film::True);
             self.one(ip, &part, &file, &look, |path, tell| film::write(path, &part, &look, tell))?;
             let proxy = names::film(&part.base, Film::Proxy);
@@ -228,8 +229,7 @@ impl<'a> Work<'a> {
     }
 
     fn choose(&self, part: &Footage) -> Option<Conformed> {
-        let period = plan::period_us(&part.rows, &part.manifest);
-        conform::choose(&part.rows, self.span, self.rate, period)
+        conform::choose(&part.rows, self.span, self.rate, part.period_us)
     }
 
     fn look(&self, rate: Rate, reel: String) -> Look {
@@ -243,7 +243,7 @@ impl<'a> Work<'a> {
     }
 
     /// The parts that can be used, with their reels.
-    fn usable(&self) -> Vec<(Ipv4Addr, Footage, String)> {
+    fn usable(&self) -> Vec<(Ipv4Addr, Arc<Footage>, String)> {
         let parts = self.parts.iter().zip(&self.reels);
         parts.filter_map(|((ip, part), reel)| Some((*ip, part.as_ref().ok()?.clone(), reel.clone()))).collect()
     }
@@ -320,14 +320,14 @@ impl<'a> Work<'a> {
     fn timeline(&self, conformed: bool) -> Timeline {
         let parts = self.parts.iter().zip(&self.record.nodes);
         let camera = |((ip, part), node): (&Part, &Node)| {
-            let part = part.as_ref().ok();
+            let part = part.as_deref().ok();
             let away = || vec![plan::Piece { start: 0, ticks: plan::ticks(self.span, self.rate), footage: false }];
             Camera {
                 name: node.name.clone(),
                 ip: ip.to_string(),
                 reel: node.reel.clone(),
                 film: part.map(|part| names::film(&part.base, if conformed { Film::Conformed } else { Film::True })),
-                rate: part.filter(|_| !conformed).and_then(rate).unwrap_or(self.rate),
+                rate: part.filter(|_| !conformed).and_then(|part| part.rate).unwrap_or(self.rate),
                 size: part.and_then(size).unwrap_or((1920, 1080)),
                 pieces: part.map_or_else(away, |part| plan::pieces(&part.rows, &part.manifest, self.span, self.rate)),
             }
@@ -389,6 +389,6 @@ fn still(part: &Footage, at: Wall) -> Option<Still> {
     let row = plan::nearest(&part.rows, at)?;
     let frame = part.rows.get(row)?;
     let away_us = frame.time.since_us(at);
-    let near = away_us.unsigned_abs() as f64 <= plan::period_us(&part.rows, &part.manifest) * AWAY;
+    let near = away_us.unsigned_abs() as f64 <= part.period_us * AWAY;
     near.then(|| Still { jpeg: encode::still(part, row), frame: frame.frame, away_us })
 }

@@ -2,16 +2,17 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 
 use syncslate_shared::take::TakeId;
 
 use crate::footage::{self, Footage};
 use crate::heavy::Weight;
-use crate::plan::{self, Span};
+use crate::plan::Span;
 use crate::rate::Rate;
 
 /// A camera's part, or why it cannot be used.
-pub(crate) type Part = (Ipv4Addr, Result<Footage, String>);
+pub(crate) type Part = (Ipv4Addr, Result<Arc<Footage>, String>);
 
 /// Reads all parts of the take in `folder`, by address.
 ///
@@ -25,7 +26,7 @@ pub(crate) fn read(folder: &Path, id: &TakeId) -> Result<Vec<Part>, String> {
     let part = |ip| {
         let read = footage::read(folder, id, ip);
         let empty = || Err("it has no frames of the take".to_owned());
-        (ip, read.and_then(|footage| if footage.rows.is_empty() { empty() } else { Ok(footage) }))
+        (ip, read.and_then(|footage| if footage.rows.is_empty() { empty() } else { Ok(Arc::new(footage)) }))
     };
     Ok(nodes.into_iter().map(part).collect())
 }
@@ -35,16 +36,13 @@ pub(crate) fn read(folder: &Path, id: &TakeId) -> Result<Vec<Part>, String> {
 /// # Errors
 /// No part can be used, or it has no length.
 pub(crate) fn span(parts: &[Part], id: &TakeId) -> Result<Span, String> {
-    let known: Vec<&Footage> = parts.iter().filter_map(|(_, part)| part.as_ref().ok()).collect();
+    let known: Vec<&Footage> = parts.iter().filter_map(|(_, part)| part.as_deref().ok()).collect();
     let Some(first) = known.first() else {
         let why: Vec<_> =
             parts.iter().filter_map(|(ip, part)| Some(format!("{ip}: {}", part.as_ref().err()?))).collect();
         return Err(format!("no camera of the take {id} can be exported: {}", why.join("; ")));
     };
-    let last = |footage: &&Footage| {
-        let period = plan::period_us(&footage.rows, &footage.manifest) as i64;
-        footage.rows.last().map(|row| row.time.offset_us(period))
-    };
+    let last = |footage: &&Footage| footage.rows.last().map(|row| row.time.offset_us(footage.period_us as i64));
     let t0 = first.manifest.t0;
     let t1 = known.iter().find_map(|footage| footage.manifest.t1);
     let t1 = t1.or_else(|| known.iter().filter_map(last).max()).filter(|t1| *t1 > t0);
@@ -53,7 +51,7 @@ pub(crate) fn span(parts: &[Part], id: &TakeId) -> Result<Span, String> {
 
 /// What people call a camera, also one whose table cannot be used, as long as its manifest can be read.
 pub(crate) fn name(folder: &Path, id: &TakeId, (ip, part): &Part) -> String {
-    let part = part.as_ref().ok().map(Footage::name);
+    let part = part.as_deref().ok().map(Footage::name);
     let told = || footage::manifest(folder, id, *ip).ok().map(|manifest| manifest.name);
     part.or_else(told).filter(|name| !name.is_empty()).unwrap_or_else(|| ip.to_string())
 }
@@ -62,7 +60,7 @@ pub(crate) fn name(folder: &Path, id: &TakeId, (ip, part): &Part) -> String {
 pub(crate) fn weights(parts: &[Part], span: Span) -> Vec<Weight> {
     let weight = |part: &Footage| {
         let bytes: u64 = part.rows.iter().map(|row| row.bytes).sum();
-        let fps = rate(part).map_or(0.0, Rate::fps);
+        let fps = part.rate.map_or(0.0, Rate::fps);
         Weight { size: size(part).unwrap_or_default(), fps, bits_s: bytes as f64 * 8e6 / span.us() as f64 }
     };
     parts.iter().filter_map(|(_, part)| Some(weight(part.as_ref().ok()?))).collect()
@@ -72,9 +70,4 @@ pub(crate) fn weights(parts: &[Part], span: Span) -> Vec<Weight> {
 pub(crate) fn size(part: &Footage) -> Option<(u16, u16)> {
     let camera = part.manifest.camera.as_ref()?;
     Some((camera.width.try_into().ok()?, camera.height.try_into().ok()?))
-}
-
-/// The rate of a part.
-pub(crate) fn rate(part: &Footage) -> Option<Rate> {
-    plan::rate(&part.rows, &part.manifest)
 }

@@ -148,9 +148,10 @@ pub fn ticks(span: Span, rate: Rate) -> u64 {
 /// The stretches and gaps of a camera on a timeline of `rate`, without a hole and to the end. Dropped frames are no
 /// gaps: the picture before them stays.
 pub fn pieces(rows: &[FrameRow], manifest: &Manifest, span: Span, rate: Rate) -> Vec<Piece> {
-    let period = period_us(rows, manifest);
+    let table = table(rows);
+    let period = counting_us(manifest, Some(&table)).unwrap_or(GUESS_US);
     let all = ticks(span, rate);
-    let Counted { breaks, .. } = count(&table(rows), period, manifest);
+    let Counted { breaks, .. } = count(&table, period, manifest);
     let us = |row: &FrameRow| row.time.since_us(span.t0);
     let tick = |us: i64| rate.nearest(us).min(all);
     let whole = period as i64;

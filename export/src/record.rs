@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
+use syncslate_report::model::Source;
 use syncslate_shared::take::TakeId;
 use syncslate_shared::time::Wall;
 
-use crate::footage::Input;
 use crate::rate::{Rate, Zone};
 
 /// The version of this file.
@@ -68,14 +68,14 @@ pub struct Made {
     /// By what: bounds, rate, timecode, reel.
     pub how: String,
     /// Of what.
-    pub of: Vec<Input>,
+    pub of: Vec<Source>,
     /// What is odd with it.
     pub notes: Vec<String>,
 }
 
 impl Record {
     /// The film of this name, when it was made of these files in this way.
-    pub fn made(&self, file: &str, how: &str, of: &[Input]) -> Option<&Made> {
+    pub fn made(&self, file: &str, how: &str, of: &[Source]) -> Option<&Made> {
         self.made.iter().find(|made| made.file == file && made.how == how && made.of == of)
     }
 

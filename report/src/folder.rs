@@ -1,6 +1,5 @@
 //! A take's folder: reads what the report is made of, writes the report beside it. The one part that touches the disk.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Ipv4Addr;
@@ -27,22 +26,25 @@ const LONGEST_MANIFEST: u64 = 64 << 20;
 /// The manifests and frame tables of the take in `folder` (`<ip>/<base>_take.json` and so on), by name.
 pub fn sources(folder: &Path, id: &TakeId) -> Vec<Source> {
     let mut found = Vec::new();
-    for ip in nodes(folder, id).into_keys() {
-        for kind in [Kind::Manifest, Kind::Frames] {
-            let file = format!("{ip}/{}", Base { id: id.clone(), ip }.file(kind));
-            let Some(meta) = fs::metadata(folder.join(&file)).ok().filter(fs::Metadata::is_file) else { continue };
-            let modified = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-            let modified_ms = u64::try_from(modified.as_millis()).unwrap_or(u64::MAX);
-            found.push(Source { file, bytes: meta.len(), modified_ms });
-        }
+    for ip in nodes(folder, id) {
+        let files =
+            [Kind::Manifest, Kind::Frames].map(|kind| format!("{ip}/{}", Base { id: id.clone(), ip }.file(kind)));
+        found.extend(files.into_iter().filter_map(|file| source(folder, file)));
     }
     found.sort();
     found
 }
 
-/// The nodes that have any file of the take here.
-fn nodes(folder: &Path, id: &TakeId) -> BTreeMap<Ipv4Addr, ()> {
-    let mut nodes = BTreeMap::new();
+/// A file below `folder` as it is now; `None` when it is not there.
+pub fn source(folder: &Path, file: String) -> Option<Source> {
+    let meta = fs::metadata(folder.join(&file)).ok().filter(fs::Metadata::is_file)?;
+    let modified = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    Some(Source { file, bytes: meta.len(), modified_ms: u64::try_from(modified.as_millis()).unwrap_or(u64::MAX) })
+}
+
+/// The nodes that have any file of the take here, in order.
+pub fn nodes(folder: &Path, id: &TakeId) -> Vec<Ipv4Addr> {
+    let mut nodes = Vec::new();
     for node in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Some(ip) = node.file_name().to_str().and_then(|ip| ip.parse::<Ipv4Addr>().ok()) else { continue };
         let files = fs::read_dir(node.path()).into_iter().flatten().flatten();
@@ -51,9 +53,10 @@ fn nodes(folder: &Path, id: &TakeId) -> BTreeMap<Ipv4Addr, ()> {
             base.is_some_and(|(base, _)| base.ip == ip && base.id == *id)
         };
         if files.into_iter().any(ours) {
-            nodes.insert(ip, ());
+            nodes.push(ip);
         }
     }
+    nodes.sort_unstable();
     nodes
 }
 
@@ -64,7 +67,7 @@ fn nodes(folder: &Path, id: &TakeId) -> BTreeMap<Ipv4Addr, ()> {
 pub fn make(folder: &Path, id: &TakeId, limits: &Limits) -> Result<Report, String> {
     // Looked at before they are read: what changes meanwhile makes the report out of date, not wrong for ever.
     let sources = sources(folder, id);
-    let inputs = nodes(folder, id).into_keys().map(|ip| read_node(folder, id, ip)).collect::<Vec<_>>();
+    let inputs = nodes(folder, id).into_iter().map(|ip| read_node(folder, id, ip)).collect::<Vec<_>>();
     if inputs.is_empty() {
         return Err(format!("there is no file of the take {id} in {}", folder.display()));
     }
@@ -74,11 +77,10 @@ pub fn make(folder: &Path, id: &TakeId, limits: &Limits) -> Result<Report, Strin
 
 fn read_node(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> NodeInput {
     let base = Base { id: id.clone(), ip };
-    let path = |kind| folder.join(ip.to_string()).join(base.file(kind));
-    let (manifest, table) = (path(Kind::Manifest), path(Kind::Frames));
+    let table = folder.join(ip.to_string()).join(base.file(Kind::Frames));
     NodeInput {
         ip,
-        manifest: read_manifest(&manifest),
+        manifest: manifest(folder, id, ip).and_then(|found| found.ok_or_else(|| "its manifest is not here".into())),
         table: match File::open(&table).and_then(Table::read) {
             Ok(table) => Some(Ok(table)),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
@@ -87,14 +89,20 @@ fn read_node(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> NodeInput {
     }
 }
 
-fn read_manifest(path: &Path) -> Result<Manifest, String> {
+/// Reads the manifest of `ip`'s part of the take in `folder`; `None` when it is not here.
+///
+/// # Errors
+/// It cannot be read, or is damaged.
+pub fn manifest(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> Result<Option<Manifest>, String> {
+    let path = folder.join(ip.to_string()).join(Base { id: id.clone(), ip }.file(Kind::Manifest));
+    let failed = |e: std::io::Error| format!("cannot read {}: {e}", path.display());
+    let file = match File::open(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed)?,
+    };
     let mut json = Vec::new();
-    let file = File::open(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => "its manifest is not here".to_owned(),
-        _ => format!("cannot read {}: {e}", path.display()),
-    })?;
-    file.take(LONGEST_MANIFEST).read_to_end(&mut json).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    protocol::read(&json).map_err(|e| format!("the manifest {} is damaged: {e}", path.display()))
+    file.take(LONGEST_MANIFEST).read_to_end(&mut json).map_err(failed)?;
+    protocol::read(&json).map(Some).map_err(|e| format!("the manifest {} is damaged: {e}", path.display()))
 }
 
 /// Reads the report of the take that lies in `folder`; `None` when there is none, or of another version.
@@ -103,9 +111,9 @@ pub fn read(folder: &Path, id: &TakeId) -> Option<Report> {
     serde_json::from_slice::<Report>(&json).ok().filter(|report| report.v == VERSION)
 }
 
-/// Whether the take's report is made of the files that are here now.
-pub fn is_fresh(folder: &Path, id: &TakeId) -> bool {
-    read(folder, id).is_some_and(|report| report.sources == sources(folder, id))
+/// Reads the take's report; `None` unless it is made of the files that are here now.
+pub fn fresh(folder: &Path, id: &TakeId) -> Option<Report> {
+    read(folder, id).filter(|report| report.sources == sources(folder, id))
 }
 
 /// Reads what light said of the take's stamps; `None` when nobody looked, or a version of another kind did.

@@ -171,7 +171,7 @@ pub async fn cleanup(
     failed
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
@@ -254,9 +254,13 @@ fn bar(state: DownloadState, bytes: u64, total: u64) -> String {
         // Never 100 before it is done.
         (_, total) => (u128::from(bytes) * 100 / u128::from(total)).min(99),
     };
-    let full = usize::try_from(full).unwrap_or(0);
-    let filled = BAR * full / 100;
-    format!("[{}{}] {full:>3} %", "#".repeat(filled), ".".repeat(BAR - filled))
+    percent_bar(usize::try_from(full).unwrap_or(0))
+}
+
+/// `[######..................]  25 %`
+pub(crate) fn percent_bar(percent: usize) -> String {
+    let filled = BAR * percent.min(100) / 100;
+    format!("[{}{}] {percent:>3} %", "#".repeat(filled), ".".repeat(BAR - filled))
 }
 
 fn speed(rate: Option<u64>, left: Option<u64>) -> String {

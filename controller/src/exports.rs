@@ -16,10 +16,8 @@ use syncslate_export::rate::Zone;
 use syncslate_shared::report::Failure;
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 
+use crate::console::{percent_bar, say};
 use crate::marks;
-
-/// Characters of a bar.
-const BAR: u64 = 24;
 
 /// `[export]`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -251,16 +249,10 @@ pub struct Wish<'a> {
 /// There is no such take here, something cannot be read or written, or a camera has no film.
 pub fn tell(downloads: &Path, section: ExportSection, wish: &Wish<'_>) -> Result<(), Failure> {
     let Wish { take, stamp, to, extra } = *wish;
-    let summaries = crate::shelf::scan(downloads);
-    let ids = summaries.iter().find(|summary| summary.take == *take).map(|summary| summary.ids.as_slice());
-    let ids: Vec<_> =
-        ids.unwrap_or_default().iter().filter(|id| stamp.is_none_or(|stamp| *stamp == id.stamp)).collect();
-    if ids.is_empty() {
-        let why = format!("there is no take {take} in {}", downloads.display());
-        return Err(Failure::new(why).hint("`syncslate-controller download` fetches it"));
-    }
+    let ids = crate::shelf::chosen(downloads, take, stamp)
+        .map_err(|none| none.hint("`syncslate-controller download` fetches it"))?;
     let mut without = 0;
-    for id in ids {
+    for id in &ids {
         let job = job(downloads, take, id, to, extra, section.timecode).map_err(Failure::new)?;
         let mut show = Show::default();
         let outcome = run(&job, &mut |progress| show.draw(progress));
@@ -285,10 +277,6 @@ pub fn tell(downloads: &Path, section: ExportSection, wish: &Wish<'_>) -> Result
     } else {
         Err(Failure::new(format!("{without} cameras have no film")).hint("the lines above say why"))
     }
-}
-
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// What stands on the terminal.
@@ -322,9 +310,7 @@ impl Show {
 }
 
 fn line(file: &str, percent: u64) -> String {
-    let filled = BAR * percent.min(100) / 100;
-    let bar = |character: &str, count: u64| character.repeat(usize::try_from(count).unwrap_or(0));
-    format!("[{}{}] {percent:>3} %  {file}", bar("#", filled), bar(".", BAR - filled))
+    format!("{}  {file}", percent_bar(usize::try_from(percent).unwrap_or(100)))
 }
 
 #[cfg(test)]

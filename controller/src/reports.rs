@@ -37,8 +37,9 @@ pub async fn keep(downloads: PathBuf, limits: Limits, mut lists: watch::Receiver
                 continue;
             }
             let (folder, id) = (downloads.join(key.0.as_str()), key.1.clone());
-            let work =
-                move || if folder::is_fresh(&folder, &id) { Ok(None) } else { renew(&folder, &id, &limits).map(Some) };
+            let work = move || {
+                if folder::fresh(&folder, &id).is_some() { Ok(None) } else { renew(&folder, &id, &limits).map(Some) }
+            };
             match tokio::task::spawn_blocking(work).await {
                 Ok(Ok(Some(report))) => tracing::info!("sync of {}: {}", report.id, line(&report)),
                 Ok(Ok(None)) => {}
@@ -99,16 +100,10 @@ pub fn tell(
     limits: &Limits,
     out: &mut impl Write,
 ) -> Result<Verdict, Failure> {
-    let summaries = crate::shelf::scan(downloads);
-    let ids = summaries.iter().find(|summary| summary.take == *take).map(|summary| summary.ids.as_slice());
-    let ids: Vec<_> =
-        ids.unwrap_or_default().iter().filter(|id| stamp.is_none_or(|stamp| *stamp == id.stamp)).collect();
-    if ids.is_empty() {
-        return Err(Failure::new(format!("there is no take {take} in {}", downloads.display())));
-    }
+    let ids = crate::shelf::chosen(downloads, take, stamp)?;
     let folder = downloads.join(take.as_str());
     let mut worst = Verdict::Green;
-    for id in ids {
+    for id in &ids {
         let report = renew(&folder, id, limits).map_err(Failure::new)?;
         let _ = writeln!(out, "{id}: {}", line(&report));
         for reason in &report.reasons {

@@ -11,7 +11,8 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::manifest::Manifest;
 use syncslate_shared::protocol::read;
-use syncslate_shared::take::TakeId;
+use syncslate_shared::report::Failure;
+use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use tokio::sync::mpsc;
 
 use crate::homes;
@@ -90,6 +91,20 @@ async fn look(folder: &Path, verdicts: &Arc<Verdicts>) -> Option<Vec<TakeSummary
 /// What is in the folder now. What cannot be read is not there.
 pub fn scan(folder: &Path) -> Vec<TakeSummary> {
     scan_with(folder, &Verdicts::default())
+}
+
+/// The takes of this name in the downloads folder, or the one with this stamp, newest first.
+///
+/// # Errors
+/// There is none.
+pub fn chosen(downloads: &Path, take: &TakeName, stamp: Option<&Stamp>) -> Result<Vec<TakeId>, Failure> {
+    let summary = scan(downloads).into_iter().find(|summary| summary.take == *take);
+    let mut ids = summary.map_or_else(Vec::new, |summary| summary.ids);
+    ids.retain(|id| stamp.is_none_or(|stamp| id.stamp == *stamp));
+    if ids.is_empty() {
+        return Err(Failure::new(format!("there is no take {take} in {}", downloads.display())));
+    }
+    Ok(ids)
 }
 
 fn scan_with(folder: &Path, verdicts: &Verdicts) -> Vec<TakeSummary> {

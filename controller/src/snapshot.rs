@@ -82,6 +82,13 @@ pub struct TakeSummary {
     pub sync: Vec<SyncSummary>,
 }
 
+impl TakeSummary {
+    /// The take with this stamp, without one the newest.
+    pub fn stamped(&self, stamp: Option<&str>) -> Option<&TakeId> {
+        self.ids.iter().find(|id| stamp.is_none_or(|stamp| id.stamp.as_str() == stamp))
+    }
+}
+
 /// A take's sync report in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SyncSummary {

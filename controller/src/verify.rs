@@ -13,12 +13,12 @@ use syncslate_report::{Limits, folder};
 use syncslate_shared::camera::Key;
 use syncslate_shared::files::{Base, FrameRow, Kind};
 use syncslate_shared::manifest::Manifest;
-use syncslate_shared::protocol::{self, CameraReport};
+use syncslate_shared::protocol::CameraReport;
 use syncslate_shared::report::Failure;
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use syncslate_shared::time::Wall;
 use syncslate_slate::compare::Camera;
-use syncslate_slate::model::{self, Light, Node, Verdict};
+use syncslate_slate::model::{self, Light, Verdict};
 use syncslate_slate::verdict::{self, Asked, Searched, judge};
 
 use crate::pictures::{Reel, Wanted, search};
@@ -98,10 +98,7 @@ fn path(folder: &Path, id: &TakeId, ip: Ipv4Addr, kind: Kind) -> PathBuf {
 async fn claims(folder: &Path, id: &TakeId, limits: &Limits) -> Vec<(Ipv4Addr, Option<f64>)> {
     let (folder, id, limits) = (folder.to_owned(), id.clone(), *limits);
     // Files that have just arrived may not be in the report that lies there.
-    let work = move || {
-        let fresh = folder::is_fresh(&folder, &id);
-        if fresh { folder::read(&folder, &id) } else { folder::make(&folder, &id, &limits).ok() }
-    };
+    let work = move || folder::fresh(&folder, &id).or_else(|| folder::make(&folder, &id, &limits).ok());
     let report = tokio::task::spawn_blocking(work).await.ok().flatten();
     let claim = |node: &syncslate_report::model::Node| Some((node.clock.bound_us? + node.stamp_error_us?) as f64);
     report.iter().flat_map(|report| &report.nodes).map(|node| (node.ip, claim(node))).collect()
@@ -155,10 +152,9 @@ fn sensor(camera: &CameraReport) -> String {
 }
 
 async fn papers(folder: &Path, id: &TakeId, ip: Ipv4Addr) -> Result<(Manifest, Vec<FrameRow>), String> {
-    let (manifest, table) = (path(folder, id, ip, Kind::Manifest), path(folder, id, ip, Kind::Frames));
+    let (table, folder, id) = (path(folder, id, ip, Kind::Frames), folder.to_owned(), id.clone());
     let read = move || {
-        let json = std::fs::read(&manifest).map_err(|e| format!("cannot read {}: {e}", manifest.display()))?;
-        let manifest: Manifest = protocol::read(&json).map_err(|e| format!("its manifest is damaged: {e}"))?;
+        let manifest = folder::manifest(&folder, &id, ip)?.ok_or("its manifest is not here")?;
         let text = std::fs::read_to_string(&table).map_err(|e| format!("cannot read {}: {e}", table.display()))?;
         let rows = FrameRow::parse_table(&text).map_err(|e| format!("its frame table is damaged: {e}"))?;
         Ok((manifest, rows))
@@ -179,16 +175,10 @@ pub async fn tell(
     now: Wall,
     out: &mut impl Write,
 ) -> Result<Verdict, Failure> {
-    let summaries = crate::shelf::scan(downloads);
-    let ids = summaries.iter().find(|summary| summary.take == *take).map(|summary| summary.ids.as_slice());
-    let ids: Vec<_> =
-        ids.unwrap_or_default().iter().filter(|id| stamp.is_none_or(|stamp| *stamp == id.stamp)).collect();
-    if ids.is_empty() {
-        return Err(Failure::new(format!("there is no take {take} in {}", downloads.display())));
-    }
+    let ids = crate::shelf::chosen(downloads, take, stamp)?;
     let folder = downloads.join(take.as_str());
     let mut worst = Verdict::Agrees;
-    for id in ids {
+    for id in &ids {
         let light = verify(&folder, id, scope, limits, now).await?;
         print(&light, &folder, out);
         if light.nodes.iter().all(|node| node.offset_us.is_none()) {
@@ -209,25 +199,10 @@ fn print(light: &Light, folder: &Path, out: &mut impl Write) {
     let head = ["camera", "pictures", "read", "offset", "uncertainty", "stamps claim", "verdict"].map(str::to_owned);
     let _ = writeln!(out, "{}", line(head));
     for node in &light.nodes {
-        let _ = writeln!(out, "{}", line(cells(node)));
+        let _ = writeln!(out, "{}", line(verdict::cells(node)));
     }
     if !light.hint.is_empty() {
         let _ = writeln!(out, "  {}", light.hint);
     }
     let _ = writeln!(out, "  {}", folder.join(model::file(&light.id)).display());
-}
-
-fn cells(node: &Node) -> [String; 7] {
-    let known = |us: Option<f64>, told: fn(f64) -> String| us.map_or_else(|| "–".to_owned(), told);
-    let bound = |us: f64| format!("± {}", verdict::ms(us));
-    let note = if node.note.is_empty() { String::new() } else { format!(": {}", node.note) };
-    [
-        node.name.clone(),
-        node.searched.to_string(),
-        node.read.to_string(),
-        known(node.offset_us, verdict::signed_ms),
-        known(node.uncertainty_us, bound),
-        known(node.claim_us, bound),
-        format!("{}{note}", node.verdict.word()),
-    ]
 }

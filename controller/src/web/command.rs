@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
 use syncslate_shared::command::{Command, ErrorCode, MAX_COMMAND};
+use syncslate_shared::protocol;
 use tokio::sync::oneshot;
 use warp::http::{HeaderMap, StatusCode, header};
 use warp::reply::Response;
@@ -95,6 +97,16 @@ pub(super) async fn read<B: Buf>(
         return Err(malformed("the body is a JSON object such as {\"take\":\"A01\"}"));
     }
     Ok(bytes)
+}
+
+/// A wish that this site's own page sends; an empty body wishes what is usual.
+pub(super) async fn wish<T: DeserializeOwned + Default, B: Buf>(
+    headers: &HeaderMap,
+    stream: impl Stream<Item = Result<B, warp::Error>> + Send,
+) -> Result<T, Refused> {
+    same_site(headers)?;
+    let body = read(headers, stream).await?;
+    if body.is_empty() { Ok(T::default()) } else { protocol::read(&body).map_err(malformed) }
 }
 
 /// The body, of at most `longest` bytes.

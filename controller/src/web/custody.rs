@@ -13,7 +13,7 @@ use warp::reply::Response;
 use warp::{Buf, Stream};
 
 use super::answer::{Refused, json};
-use super::command::{malformed, read, same_site, send};
+use super::command::{malformed, read, same_site, send, wish};
 use super::discard::{at_rest, confirmed, discard};
 use super::routes::known;
 use super::{Site, light};
@@ -71,10 +71,7 @@ async fn cancel<B: Buf>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
-    same_site(headers)?;
-    let body = read(headers, body).await?;
-    let body = if body.is_empty() { b"{}".to_vec() } else { body };
-    let mut wish: serde_json::Map<String, serde_json::Value> = protocol::read(&body).map_err(malformed)?;
+    let mut wish: serde_json::Map<String, serde_json::Value> = wish(headers, body).await?;
     wish.insert("cancel".into(), true.into());
     send(site, "download", visitor, &protocol::write(&wish)).await
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use syncslate_export::names::{self, Named};
-use syncslate_shared::protocol;
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use warp::http::{HeaderMap, StatusCode, header};
 use warp::reply::Response;
@@ -13,7 +12,7 @@ use warp::{Buf, Stream};
 
 use super::Site;
 use super::answer::{Refused, json, set};
-use super::command::{malformed, read, same_site};
+use super::command::wish;
 use super::media::{Sent, serve};
 use crate::exports::{Export, Extra, Product, products};
 use crate::snapshot::TakeSummary;
@@ -60,11 +59,9 @@ pub(super) async fn ask<B: Buf>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
-    same_site(headers)?;
-    let body = read(headers, body).await?;
-    let wanted: Wanted = if body.is_empty() { Wanted::default() } else { protocol::read(&body).map_err(malformed)? };
-    let meant = |id: &&TakeId| wanted.stamp.as_ref().is_none_or(|stamp| id.stamp == *stamp);
-    let id = take.ids.iter().find(meant).ok_or_else(|| Refused::not_found("there is no take of that stamp"))?;
+    let wanted: Wanted = wish(headers, body).await?;
+    let stamp = wanted.stamp.as_ref().map(Stamp::as_str);
+    let id = take.stamped(stamp).ok_or_else(|| Refused::not_found("there is no take of that stamp"))?;
     if cancel {
         site.door.exports.cancel(id);
     } else {

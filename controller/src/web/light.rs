@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use syncslate_report::folder;
 use syncslate_shared::command::ErrorCode;
-use syncslate_shared::protocol;
 use syncslate_shared::take::{Stamp, TakeId};
 use syncslate_shared::time::Clocks as _;
 use syncslate_slate::model::Light;
@@ -19,7 +18,7 @@ use warp::{Buf, Stream};
 
 use super::Site;
 use super::answer::{Refused, json};
-use super::command::{malformed, read, same_site};
+use super::command::wish;
 use super::discard::at_rest;
 use crate::snapshot::{Snapshot, TakeSummary};
 use crate::verify::{Scope, verify};
@@ -83,9 +82,7 @@ pub(super) async fn begin<B: Buf>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
 ) -> Result<Response, Refused> {
-    same_site(headers)?;
-    let body = read(headers, body).await?;
-    let wish: Wish = if body.is_empty() { Wish::default() } else { protocol::read(&body).map_err(malformed)? };
+    let wish: Wish = wish(headers, body).await?;
     let id = meant(take, wish.stamp.as_ref().map(Stamp::as_str))?.clone();
     at_rest(snapshot, take)?;
     site.search.begin(&id).map_err(|running| {
@@ -126,6 +123,5 @@ pub(super) async fn found(site: &Site, take: &TakeSummary) -> Vec<Light> {
 }
 
 fn meant<'a>(take: &'a TakeSummary, stamp: Option<&str>) -> Result<&'a TakeId, Refused> {
-    let found = take.ids.iter().find(|id| stamp.is_none_or(|stamp| id.stamp.as_str() == stamp));
-    found.ok_or_else(|| Refused::not_found(format!("there is no take {} of that time here", take.take)))
+    take.stamped(stamp).ok_or_else(|| Refused::not_found(format!("there is no take {} of that time here", take.take)))
 }

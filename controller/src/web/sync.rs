@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use syncslate_report::names::{self, Form};
-use syncslate_shared::take::TakeId;
 use warp::http::{StatusCode, header};
 use warp::reply::Response;
 
@@ -22,8 +21,7 @@ pub(super) async fn send(
     stamp: Option<&str>,
     form: Form,
 ) -> Result<Response, Refused> {
-    let meant = |id: &&TakeId| stamp.is_none_or(|stamp| id.stamp.as_str() == stamp);
-    let id = take.ids.iter().find(meant).ok_or_else(|| none(take))?;
+    let id = take.stamped(stamp).ok_or_else(|| none(take))?;
     let path = Path::new(take.take.as_str()).join(names::file(id, form));
     let (path, _) = find(folder, &path).await.ok_or_else(|| none(take))?;
     let bytes = tokio::fs::read(path).await.map_err(|_| none(take))?;

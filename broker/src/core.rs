@@ -128,6 +128,9 @@ impl Core {
                     next = ops.try_recv().ok();
                 }
             }
+            while let Some(slot) = self.logs.due(crate::clock::now()) {
+                self.router.turn(slot);
+            }
             self.confirm();
         }
     }
@@ -167,6 +170,7 @@ impl Core {
     }
 
     fn route(&mut self, message: &Message) {
+        let now = crate::clock::now();
         let found = self.filters.read().unwrap_or_else(PoisonError::into_inner).matching(&message.topic);
         for (slots, together) in [(&found.all, &found.all[..]), (&found.one, &[])] {
             if slots.is_empty() {
@@ -175,28 +179,22 @@ impl Core {
             let (header, payload) = message.packed(together);
             for slot in slots {
                 self.router.publish(*slot, header.clone(), payload.clone());
-                self.logs.grown(*slot, payload.len());
+                self.logs.grown(*slot, now);
             }
         }
     }
 
     fn subscribe(&mut self, link: usize, slot: Slot) -> Result<(), Gone> {
         self.entries.get_mut(link).map_or(Ok(()), |entry| {
-            if entry.slots.insert(slot) {
-                self.logs.joined(slot);
-            }
+            entry.slots.insert(slot);
             self.router.subscribe(&mut entry.tx, slot)
         })
     }
 
     fn unsubscribe(&mut self, link: usize, slot: Slot) -> Result<(), Gone> {
         let Some(entry) = self.entries.get_mut(link) else { return Ok(()) };
-        let emptied = entry.slots.remove(&slot) && self.logs.left(slot);
-        self.router.unsubscribe(&mut entry.tx, slot)?;
-        if emptied {
-            self.router.empty(slot);
-        }
-        Ok(())
+        entry.slots.remove(&slot);
+        self.router.unsubscribe(&mut entry.tx, slot)
     }
 
     fn open(&mut self, slots: Vec<Slot>, reply: oneshot::Sender<Link>) {
@@ -251,13 +249,8 @@ impl Core {
         let Some(entry) = self.entries.get_mut(number) else {
             return Ok(());
         };
-        let slots = std::mem::take(&mut entry.slots);
-        let full: Vec<Slot> = slots.iter().copied().filter(|slot| self.logs.left(*slot)).collect();
-        for slot in slots {
+        for slot in std::mem::take(&mut entry.slots) {
             self.router.unsubscribe(&mut entry.tx, slot)?;
-        }
-        for slot in full {
-            self.router.empty(slot);
         }
         Ok(())
     }

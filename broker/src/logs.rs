@@ -1,62 +1,56 @@
-//! How full rumqttd's logs are, one for each filter's number, and when one is to be emptied.
+//! When rumqttd's logs, one for each filter's number, are turned, so that they forget.
 //!
-//! Pure. rumqttd keeps the last messages of a filter also when nobody reads them any more, sixteen of any size, and
-//! never drops a log. A filter that comes back may get another number, so without this a few large messages now and then
-//! might fill the log of every number.
+//! Pure: the instant is an argument. rumqttd keeps the last messages of each filter for ever, half a megabyte or sixteen
+//! segments of any size, whether somebody reads them or not, and never drops a log; hundreds of nodes with a filter of
+//! their own each would fill hundreds of them. A blank message that fills a segment makes it drop the oldest one: a log
+//! that has got something is turned by one every [`TURN`], until nothing but blanks is left in it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::filters::Slot;
+use crate::router::SEGMENTS;
 
-/// What a message costs in a log besides its payload.
-const ENTRY: usize = 400;
-/// A log that holds less is left as it is.
-const WORTHWHILE: usize = 256 << 10;
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Log {
-    /// Links that read it.
-    readers: usize,
-    /// About as many bytes as were put on it since it was emptied.
-    bytes: usize,
-}
+/// A message lies in its log for [`SEGMENTS`] turns, as far as there is room. Sessions take it within milliseconds.
+const TURN: Duration = Duration::from_secs(1);
 
 /// All logs, by their numbers.
 #[derive(Debug, Default)]
-pub(crate) struct Logs(Vec<Log>);
+pub(crate) struct Logs {
+    /// How many turns it takes until each is empty; 0 of one that is.
+    turns: Vec<usize>,
+    /// The next turn of each that is not, in the order of time.
+    due: VecDeque<(Instant, Slot)>,
+}
 
 impl Logs {
-    fn log(&mut self, slot: Slot) -> &mut Log {
-        let slot = slot as usize;
-        if self.0.len() <= slot {
-            self.0.resize(slot + 1, Log::default());
-        }
-        &mut self.0[slot]
-    }
-
-    /// One more reads it.
-    pub(crate) fn joined(&mut self, slot: Slot) {
-        self.log(slot).readers += 1;
-    }
-
-    /// One less. True: nobody is left, and it is worth emptying; it counts as empty from now on.
-    pub(crate) fn left(&mut self, slot: Slot) -> bool {
-        let log = self.log(slot);
-        log.readers = log.readers.saturating_sub(1);
-        let empty = log.readers == 0 && log.bytes >= WORTHWHILE;
-        if empty {
-            log.bytes = 0;
-        }
-        empty
-    }
-
     /// A message was put on it.
-    pub(crate) fn grown(&mut self, slot: Slot, payload: usize) {
-        let log = self.log(slot);
-        log.bytes = log.bytes.saturating_add(ENTRY + payload);
+    pub(crate) fn grown(&mut self, slot: Slot, now: Instant) {
+        let number = slot as usize;
+        if self.turns.len() <= number {
+            self.turns.resize(number + 1, 0);
+        }
+        if self.turns[number] == 0 {
+            self.due.push_back((now + TURN, slot));
+        }
+        // One more than there are segments: the blank that fills the active one does not close it.
+        self.turns[number] = SEGMENTS + 1;
+    }
+
+    /// The next one to be turned now; `None` when there is no more.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Slot> {
+        let (_, slot) = self.due.pop_front_if(|(at, _)| *at <= now)?;
+        let turns = &mut self.turns[slot as usize];
+        *turns -= 1;
+        if *turns > 0 {
+            self.due.push_back((now + TURN, slot));
+        }
+        Some(slot)
     }
 
     /// There is a new router, whose logs are empty.
     pub(crate) fn renewed(&mut self) {
-        self.0.iter_mut().for_each(|log| log.bytes = 0);
+        *self = Self::default();
     }
 }
 
@@ -64,19 +58,43 @@ impl Logs {
 mod tests {
     use super::*;
 
+    fn all_due(logs: &mut Logs, now: Instant) -> Vec<Slot> {
+        std::iter::from_fn(|| logs.due(now)).collect()
+    }
+
     #[test]
-    fn a_full_log_is_emptied_once_when_the_last_reader_leaves() {
-        let mut logs = Logs::default();
-        logs.joined(7);
-        logs.joined(7);
-        (0..1000).for_each(|_| logs.grown(7, 10));
-        assert!(!logs.left(7), "somebody reads it");
-        assert!(logs.left(7));
-        logs.joined(7);
-        logs.grown(7, 10);
-        assert!(!logs.left(7), "hardly anything in it");
-        logs.grown(3, WORTHWHILE);
+    fn a_log_is_turned_until_it_is_empty_and_then_left_alone() {
+        let (mut logs, begin) = (Logs::default(), crate::clock::now());
+        logs.grown(7, begin);
+        logs.grown(7, begin + TURN / 2);
+        assert_eq!(all_due(&mut logs, begin + TURN / 2), [0; 0]);
+        for turn in 1..=SEGMENTS + 1 {
+            assert_eq!(all_due(&mut logs, begin + TURN * turn as u32), [7], "turn {turn}");
+        }
+        assert_eq!(all_due(&mut logs, begin + TURN * 1000), [0; 0]);
+        logs.grown(7, begin + TURN * 1000);
+        assert_eq!(all_due(&mut logs, begin + TURN * 1001), [7]);
+    }
+
+    #[test]
+    fn who_gets_messages_all_the_time_is_turned_all_the_time_and_once_each() {
+        let (mut logs, begin) = (Logs::default(), crate::clock::now());
+        let mut turned = [0; 3];
+        for ms in 0..60_000 {
+            let now = begin + Duration::from_millis(ms);
+            logs.grown(u32::try_from(ms % 3).unwrap(), now);
+            all_due(&mut logs, now).iter().for_each(|slot| turned[*slot as usize] += 1);
+        }
+        assert_eq!(turned, [59; 3]);
+    }
+
+    #[test]
+    fn a_new_router_has_nothing_to_forget() {
+        let (mut logs, begin) = (Logs::default(), crate::clock::now());
+        logs.grown(3, begin);
         logs.renewed();
-        assert!(!logs.left(3));
+        assert_eq!(all_due(&mut logs, begin + TURN * 2), [0; 0]);
+        logs.grown(0, begin + TURN * 2);
+        assert_eq!(all_due(&mut logs, begin + TURN * 3), [0]);
     }
 }

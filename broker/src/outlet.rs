@@ -113,13 +113,17 @@ fn take(hub: &Hub, held: &mut Held, notification: Notification) -> Outcome {
     match notification {
         Notification::Forward(forward) if link.marks == 0 => {
             let header = forward.properties.and_then(|p| p.correlation_data);
-            let slot = slot_of(&forward.publish.topic);
-            let message = Message::unpacked(header, forward.publish.payload);
-            let (Some(slot), Some((message, slots))) = (slot, message) else {
+            let Some(slot) = slot_of(&forward.publish.topic) else {
                 return Outcome::Nothing;
             };
             let gap = forward.cursor.is_some_and(|(_, offset)| held.session.gap(slot, offset));
-            match held.session.offer(slot, &slots, &message, hub.now_ms()) {
+            let offer = match Message::unpacked(header, forward.publish.payload) {
+                Some((message, slots)) => held.session.offer(slot, &slots, &message, hub.now_ms()),
+                // A blank that turned the log.
+                None if !gap => return Outcome::Nothing,
+                None => Offer::Taken,
+            };
+            match offer {
                 Offer::Taken if gap && held.session.promised(slot) => Outcome::Message(Offer::Overflow),
                 Offer::Taken if gap => Outcome::Message(Offer::Dropped),
                 offer => Outcome::Message(offer),

@@ -26,9 +26,9 @@ use crate::filters::Slot;
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// The log of one filter: at most this many segments of this size. A session drains its link all the time, so the log
-/// only has to bridge a moment; what stays in it costs memory until it is overwritten.
-const SEGMENTS: usize = 16;
-const SEGMENT_BYTES: usize = 32 << 10;
+/// only has to bridge a moment. Each segment costs a page of memory at least.
+pub(crate) const SEGMENTS: usize = 8;
+const SEGMENT_BYTES: usize = 64 << 10;
 
 /// Why a router is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,13 +103,11 @@ impl Router {
         self.dirty = true;
     }
 
-    /// Fills a log that nobody reads with messages that cost nothing: what was in it is dropped. A log cannot be dropped
-    /// or emptied otherwise.
-    pub(crate) fn empty(&mut self, slot: Slot) {
+    /// Fills a log's newest segment with a message that costs nothing and that no session takes for one; with the next
+    /// message the oldest segment is dropped. A log cannot be dropped or emptied otherwise.
+    pub(crate) fn turn(&mut self, slot: Slot) {
         static BLANK: [u8; SEGMENT_BYTES] = [0; SEGMENT_BYTES];
-        for _ in 0..=SEGMENTS {
-            self.publish(slot, None, Bytes::from_static(&BLANK));
-        }
+        self.publish(slot, None, Bytes::from_static(&BLANK));
     }
 
     /// Announces what was published, if anything.

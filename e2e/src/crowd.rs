@@ -49,6 +49,18 @@ impl Member {
     }
 }
 
+/// A connection to the broker on this port: it hears nothing and leaves no will.
+pub(crate) fn plain(mqtt: u16, client: String) -> LinkSettings {
+    LinkSettings {
+        broker: format!("127.0.0.1:{mqtt}").parse().unwrap(),
+        access: Access::default(),
+        client,
+        prefix: String::new(),
+        subscriptions: Vec::new(),
+        will: None,
+    }
+}
+
 impl Crowd {
     /// `n` nodes at the broker on this port, armed, at 192.168.1.101 and so on.
     ///
@@ -59,16 +71,8 @@ impl Crowd {
         let members = (0..n)
             .map(|i| {
                 let ip = Ipv4Addr::new(192, 168, 1, 101 + i);
-                let settings = LinkSettings {
-                    broker: format!("127.0.0.1:{mqtt}").parse().unwrap(),
-                    access: Access::default(),
-                    client: format!("crowd-{i}"),
-                    prefix: String::new(),
-                    subscriptions: Vec::new(),
-                    will: None,
-                };
                 let _guard = runtime.enter();
-                let (link, mut events) = Link::open(settings);
+                let (link, mut events) = Link::open(plain(mqtt, format!("crowd-{i}")));
                 let member = Member { ip, link, status: Arc::new(Mutex::new(status(ip, u16::from(i)))) };
                 runtime.spawn(async move { while events.recv().await.is_some() {} });
                 runtime.spawn(member.clone().live());

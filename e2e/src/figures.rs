@@ -32,6 +32,11 @@ pub fn rss_mib(pid: u32) -> f64 {
     rss.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
+/// How many files a process holds open; 0 when it has ended.
+pub fn open_files(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
 /// Bytes that a process has had written to disks, by the pages that it made dirty; 0 when it has ended.
 pub fn written(pid: u32) -> u64 {
     let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();

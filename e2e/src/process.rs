@@ -135,14 +135,6 @@ impl Process {
         })
     }
 
-    /// Its memory in KiB and how many files it holds open; zeros when it has ended.
-    pub fn holds(&self) -> (u64, usize) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count);
-        (rss.and_then(|kib| kib.parse().ok()).unwrap_or(0), files)
-    }
-
     /// Waits until it has ended; its exit code.
     ///
     /// # Panics

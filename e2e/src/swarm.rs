@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use syncslate_shared::access::Access;
 use syncslate_shared::link::{Link, LinkEvent, LinkSettings};
 use syncslate_shared::protocol::{self, CurrentTake, Departed, Marks, TakeState};
 use syncslate_shared::time::{Clocks as _, SystemClocks};
@@ -15,7 +14,7 @@ use syncslate_shared::topic::Topic;
 use tokio::runtime::Runtime;
 use tokio::time::{MissedTickBehavior, interval_at};
 
-use crate::crowd::status;
+use crate::crowd::{plain, status};
 use crate::process::now;
 
 /// As real nodes talk.
@@ -73,12 +72,9 @@ impl Swarm {
                 let _guard = runtime.enter();
                 let ip = address(node);
                 let (link, events) = Link::open(LinkSettings {
-                    broker: format!("127.0.0.1:{mqtt}").parse().unwrap(),
-                    access: Access::default(),
-                    client: format!("syncslate-node-{ip}"),
-                    prefix: String::new(),
                     subscriptions: subscriptions(ip),
                     will: Some((Topic::Status(ip), protocol::write(&Departed::of(ip)))),
+                    ..plain(mqtt, format!("syncslate-node-{ip}"))
                 });
                 // Real nodes were not started in the same instant either.
                 let begin = now() + SAY_ELSE * u32::from(node) / u32::from(n);
@@ -125,12 +121,8 @@ impl Swarm {
     pub fn listener(&self, mqtt: u16, filters: &[&str]) -> (Link, Heard) {
         let _guard = self.runtime.enter();
         let (link, mut events) = Link::open(LinkSettings {
-            broker: format!("127.0.0.1:{mqtt}").parse().unwrap(),
-            access: Access::default(),
-            client: "bench".into(),
-            prefix: String::new(),
             subscriptions: filters.iter().map(|filter| (*filter).to_owned()).collect(),
-            will: None,
+            ..plain(mqtt, "bench".into())
         });
         let (tell, heard) = channel();
         self.runtime.spawn(async move {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use syncslate_e2e::browser::Browser;
 use syncslate_e2e::crowd::Crowd;
+use syncslate_e2e::figures::{median, percent};
 use syncslate_e2e::process::wait_for;
 use syncslate_e2e::rig::Rig;
 use syncslate_shared::time::{Clocks as _, SystemClocks};
@@ -49,7 +50,7 @@ fn main() {
         wait_for("the page to be whole", || browser.run(FIRST_LOOK)["whole"].as_f64().is_some_and(|ms| ms > 0.0));
         looks.push(browser.run(FIRST_LOOK));
     }
-    let of = |key: &str| median(looks.iter().map(|look| look[key].as_f64().unwrap()).collect());
+    let of = |key: &str| median(&looks.iter().map(|look| look[key].as_f64().unwrap()).collect::<Vec<_>>());
     println!("the first look at {nodes} nodes, medians of {LOOKS}");
     println!("  bytes                     {:>8.0} in {} requests", of("bytes"), of("requests"));
     println!("  until it can be used, ms  {:>8.0}", of("ready"));
@@ -76,16 +77,10 @@ fn main() {
     let last = said.last().unwrap().0.to_string();
     wait_for("the last word on the page", || !browser.run("return window.seen")[&last].is_null());
     let seen = browser.run("return window.seen");
-    let mut times: Vec<f64> =
+    let times: Vec<f64> =
         said.iter().filter_map(|(frames, at)| Some(seen.get(frames.to_string())?.as_f64()? - at)).collect();
-    times.sort_by(f64::total_cmp);
-    let percent = |p: usize| times[(times.len() * p / 100).min(times.len() - 1)];
+    let percent = |p| percent(&times, p);
     println!("from a node's word to the changed page, {} of {events} words seen one by one", times.len());
     println!("  ms: median {:.1}, p90 {:.1}, p99 {:.1}", percent(50), percent(90), percent(99));
     let _: Value = rig.cut();
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -110,17 +110,17 @@ fn set(scene: &str, now: Wall) -> Snapshot {
         "long" => {
             let name = "a_very_long_take_name_that_uses_every_single_character_allowed_1";
             let mut snapshot = library(stage::rolling(2, name, ago(83)));
-            snapshot.nodes[0].status.as_mut().unwrap().name =
+            stage::words(&mut snapshot.nodes[0]).unwrap().name =
                 "<script>alert('a name')</script> in the far corner behind the curtain \u{202e}right to left 🎥".into();
             stage::mark(&mut snapshot, 1_000_000, &"<b>a long note</b> without end ".repeat(30));
             stage::mark(&mut snapshot, 2_000_000, &"x".repeat(400));
-            snapshot.takes.insert(0, stage::on_disk(name, ago(9000), 12));
+            snapshot.takes = [&[stage::on_disk(name, ago(9000), 12)], &*snapshot.takes].concat().into();
             snapshot
         }
         "cameras" => {
             let mut snapshot = library(stage::armed(4));
             let set = |snapshot: &mut Snapshot, n: usize, key: Key, value: f64| {
-                let camera = &mut snapshot.nodes[n].status.as_mut().unwrap().camera;
+                let camera = &mut stage::words(&mut snapshot.nodes[n]).unwrap().camera;
                 camera.actual.get_or_insert_default().set(key, Value::number(value));
             };
             set(&mut snapshot, 1, Key::Fps, 25.0);
@@ -131,7 +131,7 @@ fn set(scene: &str, now: Wall) -> Snapshot {
             }
             let message = "its exposure is 1/50 s (20000 µs), wished is 1/100 s (10000 µs)";
             stage::finding(&mut snapshot.nodes[2], Level::Warning, "settings_missed", message);
-            let can = snapshot.nodes[1].status.as_mut().unwrap().camera.can.as_mut().unwrap();
+            let can = stage::words(&mut snapshot.nodes[1]).unwrap().camera.can.as_mut().unwrap();
             can.0.remove(&Key::Focus);
             set(&mut snapshot, 1, Key::Focus, f64::NAN);
             snapshot.nodes[3] = stage::node(4, NodeState::Offline);

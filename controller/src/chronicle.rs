@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,8 @@ pub struct Chronicler {
     marks: Vec<Mark>,
     nodes: BTreeMap<Ipv4Addr, Seen>,
     downloads: BTreeMap<TakeName, BTreeMap<Ipv4Addr, DownloadState>>,
+    /// As it was, and whose footage lay where.
+    takes: Arc<[TakeSummary]>,
     library: BTreeMap<TakeId, TakeName>,
     deleted: BTreeMap<(TakeName, Ipv4Addr), usize>,
     notices: BTreeSet<String>,
@@ -145,7 +148,7 @@ impl Chronicler {
         found.extend(self.marks(snapshot));
         found.extend(self.nodes(snapshot));
         found.extend(self.downloads(snapshot));
-        found.extend(self.library(&snapshot.takes, snapshot));
+        found.extend(self.library(snapshot));
         found.extend(self.notices(&snapshot.notices));
         if !std::mem::replace(&mut self.begun, true) {
             // What the operator should know from the beginning is told all the same.
@@ -178,6 +181,9 @@ impl Chronicler {
 
     fn marks(&mut self, snapshot: &Snapshot) -> Vec<Happening> {
         let marks = &snapshot.marks.marks;
+        if self.marks == *marks {
+            return Vec::new();
+        }
         // The marks of a take that begins are none that were deleted.
         let before = std::mem::replace(&mut self.marks, marks.clone());
         let of = snapshot.marks.id.as_ref();
@@ -186,8 +192,9 @@ impl Chronicler {
         let words = |mark: &Mark| if mark.note.is_empty() { String::new() } else { format!(": {}", short(&mark.note)) };
         let tell = |text: String| Happening::new(Level::Info, Kind::Mark, text).of_take(of.map(|id| &id.name));
         let mut found = Vec::new();
+        let (were, are) = (numbered(&before), numbered(marks));
         for mark in marks {
-            match before.iter().find(|was| was.n == mark.n && was.at == mark.at) {
+            match were.get(&mark.n).filter(|was| was.at == mark.at) {
                 None => found.push(tell(format!("mark {}{}{}", mark.n, at(mark), words(mark)))),
                 Some(was) if was.note != mark.note => found.push(tell(format!(
                     "the note of mark {} is now{}",
@@ -197,8 +204,7 @@ impl Chronicler {
                 Some(_) => {}
             }
         }
-        let gone =
-            before.iter().filter(|was| t0.is_some_and(|t0| was.at >= t0) && marks.iter().all(|mark| mark.n != was.n));
+        let gone = before.iter().filter(|was| t0.is_some_and(|t0| was.at >= t0) && !are.contains_key(&was.n));
         found.extend(gone.map(|was| tell(format!("mark {}{} is deleted{}", was.n, at(was), words(was)))));
         found
     }
@@ -208,7 +214,6 @@ impl Chronicler {
     }
 
     fn node(&mut self, node: &NodeView, now: Wall) -> Vec<Happening> {
-        let name = called(node);
         let status = node.status.as_ref();
         let findings: BTreeMap<_, _> = node
             .findings
@@ -223,19 +228,20 @@ impl Chronicler {
         let seen =
             self.nodes.entry(node.ip).or_insert_with(|| fresh(if begun { NodeState::Offline } else { node.state }));
         let mut found = Vec::new();
-        let tell = |level, kind, text: String| Happening::new(level, kind, text).of_node(node.ip);
+        let tell =
+            |level, kind, of_it: &str| Happening::new(level, kind, format!("{}{of_it}", called(node))).of_node(node.ip);
         let before = std::mem::replace(&mut seen.state, node.state);
         match (before, node.state) {
             (before, after) if before == after => {}
-            (_, NodeState::Offline) => found.push(tell(Level::Warning, Kind::Node, format!("{name} is gone"))),
+            (_, NodeState::Offline) => found.push(tell(Level::Warning, Kind::Node, " is gone")),
             (_, NodeState::Fault) => {
                 let why = status
                     .and_then(|status| status.fault.as_ref())
                     .map_or_else(String::new, |fault| format!(": {}", short(&fault.message)));
-                found.push(tell(Level::Error, Kind::Node, format!("{name} cannot record{why}")));
+                found.push(tell(Level::Error, Kind::Node, &format!(" cannot record{why}")));
             }
-            (NodeState::Offline, _) => found.push(tell(Level::Info, Kind::Node, format!("{name} is there"))),
-            (NodeState::Fault, _) => found.push(tell(Level::Info, Kind::Node, format!("{name} is out of its fault"))),
+            (NodeState::Offline, _) => found.push(tell(Level::Info, Kind::Node, " is there")),
+            (NodeState::Fault, _) => found.push(tell(Level::Info, Kind::Node, " is out of its fault")),
             _ => {}
         }
         if node.state == NodeState::Offline {
@@ -246,18 +252,18 @@ impl Chronicler {
             if !seen.findings.contains_key(code)
                 && status.and_then(|status| status.fault.as_ref()).is_none_or(|fault| fault.code != *code)
             {
-                found.push(tell(*level, Kind::Finding, format!("{name}: {}", short(message))));
+                found.push(tell(*level, Kind::Finding, &format!(": {}", short(message))));
             }
         }
         for message in
             seen.findings.iter().filter(|(code, _)| !findings.contains_key(*code)).map(|(_, message)| message)
         {
-            found.push(tell(Level::Info, Kind::Finding, format!("{name}, no longer: {}", short(message))));
+            found.push(tell(Level::Info, Kind::Finding, &format!(", no longer: {}", short(message))));
         }
         seen.findings = plain();
         found.extend(seen.drops(take, status.map_or(0, |status| status.dropped), now).map(|(lost, of)| {
-            let text = format!("{name} lost {}", if lost == 1 { "1 frame".into() } else { format!("{lost} frames") });
-            tell(Level::Warning, Kind::Dropped, text).of_take(Some(&of))
+            let frames = if lost == 1 { "1 frame".into() } else { format!("{lost} frames") };
+            tell(Level::Warning, Kind::Dropped, &format!(" lost {frames}")).of_take(Some(&of))
         }));
         found
     }
@@ -301,7 +307,12 @@ impl Chronicler {
         snapshot.downloads.iter().flat_map(told).collect()
     }
 
-    fn library(&mut self, takes: &[TakeSummary], snapshot: &Snapshot) -> Vec<Happening> {
+    fn library(&mut self, snapshot: &Snapshot) -> Vec<Happening> {
+        let takes = &snapshot.takes;
+        if Arc::ptr_eq(&self.takes, takes) {
+            return Vec::new();
+        }
+        self.takes = Arc::clone(takes);
         let now: BTreeMap<_, _> =
             takes.iter().flat_map(|take| take.ids.iter().map(|id| (id.clone(), take.take.clone()))).collect();
         let before = std::mem::replace(&mut self.library, now.clone());
@@ -318,7 +329,7 @@ impl Chronicler {
             }
         }
         let mut deleted = BTreeMap::new();
-        for take in takes {
+        for take in takes.iter() {
             for node in &take.nodes {
                 let count = node.files.iter().filter(|file| file.custody == Some(Custody::DeletedOnNode)).count();
                 let was = self.deleted.get(&(take.take.clone(), node.ip)).copied();
@@ -365,6 +376,10 @@ impl Seen {
         }
         found
     }
+}
+
+fn numbered(marks: &[Mark]) -> BTreeMap<u32, &Mark> {
+    marks.iter().map(|mark| (mark.n, mark)).collect()
 }
 
 /// What people call a node, with its address.

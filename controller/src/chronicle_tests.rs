@@ -159,13 +159,13 @@ fn downloads_the_library_and_notices_are_told() {
         length_ms: None,
         sync: Vec::new(),
     };
-    snapshot.takes = vec![take("A", Custody::Verified)];
+    snapshot.takes = [take("A", Custody::Verified)].into();
     assert_eq!(reader.look(&snapshot), [""; 0]);
-    snapshot.takes = vec![take("A", Custody::DeletedOnNode)];
+    snapshot.takes = [take("A", Custody::DeletedOnNode)].into();
     assert_eq!(reader.look(&snapshot), ["left (192.168.1.101) deleted its copies of A: they are proven here"]);
-    snapshot.takes = vec![take("B", Custody::DeletedOnNode)];
+    snapshot.takes = [take("B", Custody::DeletedOnNode)].into();
     assert_eq!(reader.look(&snapshot), ["A is called B now"]);
-    snapshot.takes.clear();
+    snapshot.takes = Arc::default();
     snapshot.notices = vec!["the broker was replaced".into()];
     assert_eq!(reader.look(&snapshot), ["B is no longer in the downloads folder", "the broker was replaced"]);
 }

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncslate_shared::command::{CameraWish, Command, CommandResult, ErrorCode, Refusal, Wish};
@@ -66,7 +67,7 @@ pub struct Desk {
     cameras: Cameras,
     downloads: Downloads,
     orders: Orders,
-    library: Vec<TakeSummary>,
+    library: Arc<[TakeSummary]>,
     require_ready: bool,
     echoes: Echoes,
     once: Once,
@@ -96,7 +97,7 @@ impl Desk {
                 },
                 settings.pending,
             ),
-            library: Vec::new(),
+            library: Arc::default(),
             echoes: Echoes::default(),
             once: Once::default(),
             notices: settings.notices,
@@ -188,7 +189,7 @@ impl Desk {
             nodes: self.nodes(),
             cameras: Set { segment_s: self.cameras.segment_s(), wishes: self.cameras.wishes() },
             downloads: self.downloads.view(),
-            takes: self.library.clone(),
+            takes: Arc::clone(&self.library),
             next_name: self.takes.next_name(),
             proposal: self.takes.proposal(),
             notices: self.notices.iter().chain(passing).cloned().collect(),
@@ -414,7 +415,7 @@ impl Desk {
         self.takes.heard_of(library.iter().flat_map(|summary| summary.ids.iter().cloned()));
         self.takes.heard_of_folders(library.iter().map(|summary| summary.take.clone()));
         let json = serde_json::to_string(&library).unwrap_or_default();
-        self.library = library;
+        self.library = library.into();
         vec![Effect::News { topic: "takes".into(), json }]
     }
 

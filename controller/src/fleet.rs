@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncslate_shared::protocol::{NodeState, NodeStatus, StatusMessage};
@@ -36,7 +37,7 @@ pub struct Fleet {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Node {
-    status: Option<NodeStatus>,
+    status: Option<Arc<NodeStatus>>,
     /// When it last spoke; `None` while it is offline.
     heard: Option<Mono>,
     /// How far its clock lay from ours when it last spoke, in microseconds; `None` when it has only been read.
@@ -84,7 +85,7 @@ impl Fleet {
             StatusMessage::Node(status) => {
                 node.heard = Some(now.mono);
                 node.apart_us = (!retain).then(|| status.at.since_us(now.wall));
-                node.status = Some(*status);
+                node.status = Some(Arc::from(status));
                 // What the broker had kept may be the word of a node that died without a will long ago.
                 let old = node.status.as_ref().map_or(0, |status| now.wall.since_us(status.at));
                 if retain && old > micros(node.limit()) {
@@ -95,7 +96,7 @@ impl Fleet {
         }
         let after = node.state();
         let mut effects = vec![Effect::News { topic, json: String::from_utf8_lossy(payload).into_owned() }];
-        effects.extend(change(ip, before, after, node.status.as_ref()));
+        effects.extend(change(ip, before, after, node.status.as_deref()));
         effects.extend(departed);
         effects
     }
@@ -161,14 +162,9 @@ impl Fleet {
 
     /// For the picture of everything.
     pub fn view(&self) -> Vec<NodeView> {
-        let seen = |(ip, node): (&Ipv4Addr, &Node)| {
-            let there = node.state() != NodeState::Offline;
-            let status = node.status.clone().filter(|_| there);
-            (*ip, (status, node.apart_us, self.expected.contains(ip)))
-        };
-        let known: BTreeMap<_, _> = self.nodes.iter().map(seen).collect();
-        let seen = known.iter().map(|(ip, (status, apart_us, expected))| {
-            (*ip, Seen { status: status.as_ref(), apart_us: *apart_us, expected: *expected })
+        let seen = self.nodes.iter().map(|(ip, node)| {
+            let status = node.status.as_deref().filter(|_| node.state() != NodeState::Offline);
+            (*ip, Seen { status, apart_us: node.apart_us, expected: self.expected.contains(ip) })
         });
         let mut findings = preflight::look(&seen.collect(), VERSION);
         let view = |(ip, node): (&Ipv4Addr, &Node)| NodeView {

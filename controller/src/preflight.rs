@@ -111,17 +111,23 @@ impl Picture {
 
 /// What most cameras are set to; of two halves that of the first node.
 fn usual(there: &[&NodeStatus]) -> Option<Picture> {
-    let pictures: Vec<Picture> = there.iter().map(|status| Picture::of(&status.camera)).collect();
-    let votes = |picture: &Picture| pictures.iter().filter(|other| picture.agrees(other)).count();
-    let most = pictures.iter().map(votes).max()?;
-    pictures.iter().find(|picture| votes(picture) == most).cloned()
+    let mut votes: Vec<(Picture, usize)> = Vec::new();
+    for picture in there.iter().map(|status| Picture::of(&status.camera)) {
+        match votes.iter_mut().find(|(other, _)| picture.agrees(other)) {
+            Some((_, count)) => *count += 1,
+            None => votes.push((picture, 1)),
+        }
+    }
+    let most = votes.iter().map(|(_, count)| *count).max()?;
+    votes.into_iter().find(|(_, count)| *count == most).map(|(picture, _)| picture)
 }
 
 fn differs(status: &NodeStatus, usual: Option<&Picture>) -> Option<Finding> {
-    let (own, usual) = (Picture::of(&status.camera), usual?);
+    let own = Picture::of(&status.camera);
+    let usual = usual.filter(|usual| !own.agrees(usual))?;
     let message = format!("its camera is set to {}, the others to {}", own.words(), usual.words());
     let remedy = "set all cameras alike, or their footage cannot be laid together frame by frame";
-    (!own.agrees(usual)).then(|| finding(Level::Warning, "settings_differ", message, remedy))
+    Some(finding(Level::Warning, "settings_differ", message, remedy))
 }
 
 fn finding(level: Level, code: &str, message: String, remedy: &str) -> Finding {

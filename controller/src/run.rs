@@ -20,7 +20,7 @@ use syncslate_shared::report::Failure;
 use syncslate_shared::settings::BrokerAddress;
 use syncslate_shared::systemd::Systemd;
 use syncslate_shared::take::TakeName;
-use syncslate_shared::time::{Clocks, Wall};
+use syncslate_shared::time::{Clocks, Mono};
 use syncslate_shared::topic::Topic;
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
@@ -50,6 +50,8 @@ use crate::trash;
 use crate::viewfinder::Viewfinder;
 
 const TICK: Duration = Duration::from_millis(250);
+/// Where nobody waits for an answer, pictures of everything follow each other no faster: hundreds of nodes speak at once.
+const PICTURE: Duration = Duration::from_millis(20);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Events that wait; who makes more waits with them.
 const QUEUE: usize = 1024;
@@ -172,6 +174,8 @@ impl Controller {
                 viewfinder,
                 leases,
                 systemd: Systemd::from_env(),
+                pictured: None,
+                stale: false,
             }
             .run(events, asked, stopped, broker),
         );
@@ -330,6 +334,10 @@ struct Loop {
     /// What those who look ask of the nodes.
     leases: mpsc::Receiver<LeaseMessage>,
     systemd: Systemd,
+    /// When the last picture was made.
+    pictured: Option<Mono>,
+    /// Something has happened since.
+    stale: bool,
 }
 
 impl Loop {
@@ -342,7 +350,7 @@ impl Loop {
     ) {
         let begin = self.desk.begin(self.hands.inbox.now());
         self.act(begin).await;
-        self.show(self.hands.inbox.now().wall);
+        self.show(self.hands.inbox.now());
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut tickets = 0;
@@ -350,6 +358,10 @@ impl Loop {
             let (now, event) = tokio::select! {
                 biased;
                 _ = &mut stopped => break,
+                () = tokio::time::sleep(self.wait()), if self.stale => {
+                    self.show(self.hands.inbox.now());
+                    continue;
+                }
                 Some(event) = events.recv() => event,
                 Some(request) = asked.recv() => {
                     tickets += 1;
@@ -368,24 +380,31 @@ impl Loop {
             self.systemd.alive(now.mono);
             let quiet = matches!(event, Event::Tick);
             let effects = self.desk.on(now, event);
+            self.stale |= !quiet || !effects.is_empty();
             // Before the effects: whoever gets an answer finds a picture that agrees with it.
-            if !quiet || !effects.is_empty() {
-                self.show(now.wall);
+            let answers = effects.iter().any(|effect| matches!(effect, Effect::Answer { .. }));
+            if self.stale && (answers || self.wait().is_zero()) {
+                self.show(now);
             }
             self.act(effects).await;
             // A refusal, or a login that failed, is in no picture.
-            if self.hands.logbook.latest() != self.snapshots.borrow().latest_event {
-                self.show(now.wall);
-            }
+            self.stale |= self.hands.logbook.latest() != self.snapshots.borrow().latest_event;
         }
         self.hands.leave(broker).await;
     }
 
+    /// How long the next picture waits.
+    fn wait(&self) -> Duration {
+        let since = self.pictured.map(|then| self.hands.inbox.now().mono.since(then));
+        since.map_or(Duration::ZERO, |since| PICTURE.saturating_sub(since))
+    }
+
     /// Makes the picture of everything anew, and writes down what has happened since the last one.
-    fn show(&mut self, now: Wall) {
-        let mut snapshot = self.desk.snapshot(now);
+    fn show(&mut self, now: Now) {
+        (self.pictured, self.stale) = (Some(now.mono), false);
+        let mut snapshot = self.desk.snapshot(now.wall);
         for happening in self.chronicler.look(&snapshot) {
-            self.hands.logbook.add(now, happening);
+            self.hands.logbook.add(now.wall, happening);
         }
         self.hands.discover(&mut self.discovery, &snapshot);
         snapshot.latest_event = self.hands.logbook.latest();
@@ -399,7 +418,7 @@ impl Loop {
                 let outcome = self.hands.keep(*journal).await;
                 let now = self.hands.inbox.now();
                 todo.extend(self.desk.on(now, Event::Kept(outcome)));
-                self.show(now.wall);
+                self.show(now);
             } else if let Effect::KeepCameras(kept) = effect {
                 if let Err(why) = self.hands.keep_cameras(*kept).await {
                     todo.extend(self.desk.on(self.hands.inbox.now(), Event::NotKept(why)));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use syncslate_report::Verdict;
@@ -25,8 +26,8 @@ pub struct Snapshot {
     pub cameras: Set,
     /// `download/<take>`, newest first.
     pub downloads: Vec<Download>,
-    /// What is on disk, newest first.
-    pub takes: Vec<TakeSummary>,
+    /// What is on disk, newest first; the same list until it changes.
+    pub takes: Arc<[TakeSummary]>,
     /// The name that an empty START would use.
     pub next_name: TakeName,
     /// The name that is proposed for the next take: the last one's pattern with the next free number.
@@ -58,7 +59,7 @@ pub struct NodeView {
     /// What it does; offline also when it fell silent without a last will.
     pub state: NodeState,
     /// Its last own words; `None` when it was offline from the start.
-    pub status: Option<NodeStatus>,
+    pub status: Option<Arc<NodeStatus>>,
     /// What is to be known of it, the worst first: its own findings and those that show beside the other nodes.
     pub findings: Vec<Finding>,
 }

@@ -1,7 +1,7 @@
 //! What a wish for footage comes to, once the nodes have said what they have: the takes, their nodes, and the nodes
 //! that should have had something to say. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use syncslate_shared::command::{ErrorCode, Refusal};
@@ -54,7 +54,14 @@ pub fn choose(
         None if !silent.is_empty() && silent.len() == listings.keys().filter(|ip| asked(ip)).count() => Err(
             Refusal::new(ErrorCode::NoNodes, format!("no node could be asked for its footage: {}", reasons(&silent))),
         ),
-        None => Ok(found.into_iter().filter_map(|(name, nodes)| missing(name, nodes, &silent, around)).collect()),
+        None => {
+            let here = by_name(around.library);
+            let missing = |(name, nodes)| {
+                let here = here.get(&name).map_or(&[][..], Vec::as_slice);
+                missing(name, nodes, here, &silent, around)
+            };
+            Ok(found.into_iter().filter_map(missing).collect())
+        }
     }
 }
 
@@ -101,17 +108,29 @@ fn named(
     Ok(Wanted { take: name.clone(), newest, parts })
 }
 
-/// Of a take that was found, what is not here; `None` when all is.
+/// What is here under each name. A take that was renamed here lies in a folder of another name; its files are called as
+/// they were.
+fn by_name(library: &[TakeSummary]) -> BTreeMap<TakeName, Vec<&TakeSummary>> {
+    let mut all: BTreeMap<TakeName, Vec<&TakeSummary>> = BTreeMap::new();
+    for summary in library {
+        let names: BTreeSet<_> = summary.ids.iter().map(|id| &id.name).chain([&summary.take]).collect();
+        for name in names {
+            all.entry(name.clone()).or_default().push(summary);
+        }
+    }
+    all
+}
+
+/// Of a take that was found, what is not here; `None` when all is. `held` is what is here under its name.
 fn missing(
     name: TakeName,
     found: BTreeMap<Ipv4Addr, Vec<(TakeId, &RemoteFile)>>,
+    held: &[&TakeSummary],
     silent: &BTreeMap<Ipv4Addr, &str>,
     around: Around<'_>,
 ) -> Option<Wanted> {
-    // A take that was renamed here lies in a folder of another name; its files are called as they were.
-    let holds_it = |summary: &&TakeSummary| summary.take == name || summary.ids.iter().any(|id| id.name == name);
     let here = |ip: Ipv4Addr| {
-        let nodes = around.library.iter().filter(holds_it).flat_map(|summary| &summary.nodes);
+        let nodes = held.iter().flat_map(|summary| &summary.nodes);
         nodes.filter(move |node| node.ip == ip).flat_map(|node| &node.files)
     };
     let is_here = |ip, file: &RemoteFile| here(ip).any(|f| f.name == file.name && f.bytes == file.bytes);

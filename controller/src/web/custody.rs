@@ -53,7 +53,7 @@ pub(super) async fn cleanup(site: &Site, snapshot: &Snapshot, take: Option<&Take
     struct Cleanup {
         nodes: Vec<Freeable>,
     }
-    let takes: Vec<_> = take.map_or_else(|| snapshot.takes.clone(), |take| vec![take.clone()]);
+    let takes: Vec<_> = take.map_or_else(|| snapshot.takes.to_vec(), |take| vec![take.clone()]);
     json(StatusCode::OK, &Cleanup { nodes: look(site, takes).await })
 }
 

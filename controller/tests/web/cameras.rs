@@ -9,10 +9,10 @@ use syncslate_shared::protocol::{Level, NodeState};
 
 use crate::client::Site;
 use crate::commands::answered;
-use crate::stage::{T0, armed, empty, finding, ip, node, rolling};
+use crate::stage::{T0, armed, empty, finding, ip, node, rolling, words};
 
 fn set(snapshot: &mut Snapshot, n: usize, actual: Value) {
-    let camera = &mut snapshot.nodes[n].status.as_mut().unwrap().camera;
+    let camera = &mut words(&mut snapshot.nodes[n]).unwrap().camera;
     let mut has = camera.actual.clone().unwrap_or_default();
     has.0.extend(serde_json::from_value::<Settings>(actual).unwrap().0);
     camera.actual = Some(has);
@@ -74,8 +74,8 @@ async fn the_odd_one_out_is_marked_in_words() {
 #[tokio::test]
 async fn only_what_a_camera_has_is_offered() {
     let mut snapshot = armed(2);
-    snapshot.nodes[0].status.as_mut().unwrap().camera.can.as_mut().unwrap().0.remove(&Key::Focus);
-    snapshot.nodes[1].status.as_mut().unwrap().camera.can = None;
+    words(&mut snapshot.nodes[0]).unwrap().camera.can.as_mut().unwrap().0.remove(&Key::Focus);
+    words(&mut snapshot.nodes[1]).unwrap().camera.can = None;
     let view = view(snapshot).await;
     assert_eq!(view["cameras"][0]["has"], "width height fps bitrate exposure_us gain awb");
     assert_eq!(view["cameras"][1]["has"], "width height fps bitrate exposure_us gain awb focus");
@@ -96,7 +96,7 @@ async fn the_page_is_there_without_cameras_and_escapes_everything() {
     assert_eq!(page.status, 200);
     assert!(page.body.contains("No camera has been heard of yet") && page.body.contains("value=\"60\""));
     let mut snapshot = armed(1);
-    snapshot.nodes[0].status.as_mut().unwrap().name = "<script>alert(1)</script>\"'".into();
+    words(&mut snapshot.nodes[0]).unwrap().name = "<script>alert(1)</script>\"'".into();
     let page = Site::open(snapshot).await.get("/cameras").await.body;
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>alert"));
     assert!(!page.contains("style=") && !page.contains("http://"));

@@ -19,7 +19,7 @@ fn two_takes(downloads: &std::path::Path) -> Snapshot {
         std::fs::create_dir_all(&folder).unwrap();
         take.nodes[0].files.iter().for_each(|file| std::fs::write(folder.join(&file.name), "footage").unwrap());
     }
-    Snapshot { takes, downloads: vec![download("A02")], ..empty() }
+    Snapshot { takes: takes.into(), downloads: vec![download("A02")], ..empty() }
 }
 
 #[tokio::test]
@@ -74,14 +74,14 @@ async fn a_take_is_renamed_when_nothing_speaks_against_it() {
     let wide = takes.iter().find(|take| take.take.as_str() == "wide").unwrap();
     assert_eq!((wide.ids[0].name.as_str(), wide.nodes[0].files.len()), ("A01", 6));
     // It is shown and sent under its new name; the files keep theirs.
-    let site = Site::with_downloads(Snapshot { takes: takes.clone(), ..empty() }, downloads).await;
+    let site = Site::with_downloads(Snapshot { takes: takes.clone().into(), ..empty() }, downloads).await;
     let page = site.get("/takes/wide").await.body;
     assert!(page.contains("recorded as A01") && page.contains(r#"data-take="A01">Download what is missing"#), "{page}");
     let file = Base { id: id("A01", T0), ip: ip(1) }.file(Kind::Segment(0));
     assert_eq!(site.get(&format!("/media/wide/{}/{file}", ip(1))).await.body, "footage");
     // While its name is being recorded or fetched it is left alone also under the new one.
-    let rolls = Snapshot { takes: takes.clone(), ..rolling(1, "A01", T0) };
-    let comes = Snapshot { takes, downloads: vec![download("A01")], ..empty() };
+    let rolls = Snapshot { takes: takes.clone().into(), ..rolling(1, "A01", T0) };
+    let comes = Snapshot { takes: takes.into(), downloads: vec![download("A01")], ..empty() };
     for snapshot in [rolls, comes] {
         let site = Site::with_downloads(snapshot, downloads).await;
         let answer = site.post("/api/takes/wide/rename", r#"{"to":"long","confirm":"wide"}"#).await;
@@ -94,7 +94,7 @@ async fn a_clean_up_is_listed_node_by_node() {
     let root = tempfile::tempdir().unwrap();
     let downloads = root.path();
     let mut snapshot = two_takes(downloads);
-    snapshot.takes = syncslate_controller::shelf::scan(downloads);
+    snapshot.takes = syncslate_controller::shelf::scan(downloads).into();
     let site = Site::with_downloads(snapshot.clone(), downloads).await;
     let listed = site.json("/api/takes/A01/cleanup").await;
     let row = &listed["nodes"][0];
@@ -119,7 +119,7 @@ async fn a_clean_up_is_listed_node_by_node() {
     };
     let records: Vec<_> = snapshot.takes[0].nodes[0].files.iter().map(|file| record(&file.name)).collect();
     ledger::add(&downloads.join("A01"), &records).unwrap();
-    snapshot.takes = syncslate_controller::shelf::scan(downloads);
+    snapshot.takes = syncslate_controller::shelf::scan(downloads).into();
     let site = Site::with_downloads(snapshot, downloads).await;
     let row = site.json("/api/takes/A01/cleanup").await["nodes"][0].clone();
     assert_eq!((&row["state"], &row["files"], &row["why"]), (&json!("ready"), &json!(6), &json!(null)), "{row}");

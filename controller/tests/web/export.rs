@@ -14,7 +14,7 @@ use crate::stage::{T0, empty, id, ip, on_disk};
 const EXPORT: &str = "/api/takes/A01/export";
 
 async fn site(downloads: &Path) -> Site {
-    Site::with_downloads(Snapshot { takes: vec![on_disk("A01", T0, 1)], ..empty() }, downloads).await
+    Site::with_downloads(Snapshot { takes: [on_disk("A01", T0, 1)].into(), ..empty() }, downloads).await
 }
 
 /// What is told of the take's export when it has come to its end.

@@ -1,6 +1,7 @@
 //! Marks on the pages and as a spreadsheet: of the take that rolls, of older ones whose footage is here.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 use syncslate_shared::files::{Base, Kind};
@@ -54,7 +55,7 @@ async fn an_older_take_shows_its_marks_with_their_buttons() {
     let folder = tempfile::tempdir().unwrap();
     manifest(folder.path(), "A01", "<b>he laughs</b>");
     let mut snapshot = armed(1);
-    snapshot.takes = vec![on_disk("A01", T0, 1)];
+    snapshot.takes = [on_disk("A01", T0, 1)].into();
     let site = Site::with_downloads(snapshot.clone(), folder.path()).await;
     let page = site.get("/takes/A01").await.body;
     assert!(page.contains(&format!("data-marks=\"{}\"", id("A01", T0))), "{page}");
@@ -84,8 +85,8 @@ async fn a_renamed_take_shows_its_marks_once() {
     let mut take = snapshot.take.take().unwrap().unwrap();
     take.t1 = Some(T0.offset_us(9_000_000));
     snapshot.take = CurrentTake::of(Some(&take));
-    snapshot.takes = vec![on_disk("A01", T0, 1)];
-    snapshot.takes[0].take = syncslate_shared::take::TakeName::new("wide").unwrap();
+    snapshot.takes = [on_disk("A01", T0, 1)].into();
+    Arc::make_mut(&mut snapshot.takes)[0].take = syncslate_shared::take::TakeName::new("wide").unwrap();
     let site = Site::open(snapshot).await;
     assert_eq!(site.get("/api/takes/wide/marks.csv").await.body.matches("only one").count(), 1);
     assert_eq!(

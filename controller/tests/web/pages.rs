@@ -9,18 +9,18 @@ use syncslate_shared::protocol::{CurrentTake, Level, NodeState};
 use syncslate_shared::time::{Clocks as _, SystemClocks};
 
 use crate::client::Site;
-use crate::stage::{T0, armed, download, empty, fault, finding, mark, node, on_disk, rolling};
+use crate::stage::{T0, armed, download, empty, fault, finding, mark, node, on_disk, rolling, words};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}";
 
 #[tokio::test]
 async fn hostile_names_and_notes_are_text() {
     let mut snapshot = rolling(2, "A01", T0);
-    snapshot.nodes[0].status.as_mut().unwrap().name = HOSTILE.into();
+    words(&mut snapshot.nodes[0]).unwrap().name = HOSTILE.into();
     fault(&mut snapshot.nodes[1], HOSTILE);
     mark(&mut snapshot, 1_000_000, HOSTILE);
     snapshot.notices.push(HOSTILE.into());
-    snapshot.takes = vec![on_disk("A01", T0, 2)];
+    snapshot.takes = [on_disk("A01", T0, 2)].into();
     let site = Site::open(snapshot).await;
     for path in ["/", "/takes", "/takes/A01"] {
         let page = site.get(path).await;
@@ -71,7 +71,7 @@ async fn trouble_comes_first_and_is_said_in_words() {
     let mut snapshot = rolling(5, "A01", T0);
     snapshot.nodes.push(node(6, NodeState::Offline));
     snapshot.nodes[4] = node(5, NodeState::Offline);
-    snapshot.nodes[2].status.as_mut().unwrap().fps = 22.5;
+    words(&mut snapshot.nodes[2]).unwrap().fps = 22.5;
     finding(&mut snapshot.nodes[2], Level::Warning, "clock_off", "the clock is -12.3 ms off");
     snapshot.nodes[2].findings[0].remedy = "wait".into();
     finding(&mut snapshot.nodes[2], Level::Warning, "disk_short", "the disk is full in 125 s");
@@ -100,7 +100,7 @@ async fn trouble_comes_first_and_is_said_in_words() {
 #[tokio::test]
 async fn what_a_machine_cannot_tell_is_not_shown() {
     let mut snapshot = armed(1);
-    let status = snapshot.nodes[0].status.as_mut().unwrap();
+    let status = words(&mut snapshot.nodes[0]).unwrap();
     (status.clock, status.disk, status.temp_c, status.throttled, status.name) = (None, None, None, None, String::new());
     let (_, view) = Site::open(snapshot).await.events("/live").await.next().await.unwrap();
     let tile = &view["node 192.168.1.101"];
@@ -123,7 +123,7 @@ async fn an_open_page_gets_what_changed_and_only_that() {
     assert!(all["order"].as_array().unwrap().len() == 3 && all["assets"].is_string());
 
     let mut next = armed(3);
-    next.nodes[1].status.as_mut().unwrap().temp_c = Some(61.0);
+    words(&mut next.nodes[1]).unwrap().temp_c = Some(61.0);
     next.at = next.at.offset_us(1);
     site.stage.snapshot.send_replace(Arc::new(next.clone()));
     let (_, changed) = live.next().await.unwrap();
@@ -168,7 +168,7 @@ async fn the_first_load_is_small_and_all_of_it_comes_from_here() {
 #[tokio::test]
 async fn a_take_lists_its_files() {
     let mut snapshot = armed(2);
-    snapshot.takes = vec![on_disk("A01", T0, 2)];
+    snapshot.takes = [on_disk("A01", T0, 2)].into();
     let site = Site::open(snapshot).await;
     let page = site.get("/takes/A01").await.body;
     assert_eq!(page.matches("href=\"/media/A01/192.168.1.10").count(), 12);
@@ -188,7 +188,7 @@ async fn a_takes_sync_is_told_in_the_lists_and_opens_as_a_page_of_its_own() {
     let id = take.ids[0].clone();
     let summary = "2 cameras: 1 frame is missing; nearest frames lie 3.00 ms apart".to_owned();
     take.sync.push(SyncSummary { id: id.clone(), verdict: Verdict::Amber, complete: false, summary: summary.clone() });
-    snapshot.takes = vec![take, on_disk("B02", T0, 1)];
+    snapshot.takes = [take, on_disk("B02", T0, 1)].into();
     let folder = root.path().join("A01");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(names::file(&id, Form::Html)), "<!DOCTYPE html><p>the page").unwrap();

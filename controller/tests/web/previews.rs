@@ -7,7 +7,7 @@ use syncslate_shared::protocol::{Level, NodeState};
 
 use crate::client::Site;
 use crate::commands::answered;
-use crate::stage::{T0, armed, fault, finding, ip, node, rolling};
+use crate::stage::{T0, armed, fault, finding, ip, node, rolling, words};
 
 const PATH: &str = "/nodes/192.168.1.101/preview.jpg";
 const JPEG: &[u8] = b"\xff\xd8 a picture \xff\xd9";
@@ -93,8 +93,8 @@ async fn orders_go_the_way_of_all_commands() {
 async fn a_camera_has_a_page_of_its_own() {
     let mut snapshot = rolling(2, "A01", T0);
     finding(&mut snapshot.nodes[0], Level::Warning, "disk_short", "the disk is full in 6 min");
-    snapshot.nodes[0].status.as_mut().unwrap().name = "<b>left</b>".into();
-    snapshot.nodes[0].status.as_mut().unwrap().dropped = 3;
+    words(&mut snapshot.nodes[0]).unwrap().name = "<b>left</b>".into();
+    words(&mut snapshot.nodes[0]).unwrap().dropped = 3;
     let site = Site::open(snapshot.clone()).await;
     assert!(site.get("/").await.body.contains("href=\"/nodes/192.168.1.101\""));
     let page = site.get("/nodes/192.168.1.101").await;

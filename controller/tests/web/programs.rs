@@ -7,7 +7,7 @@ use syncslate_controller::web;
 use syncslate_shared::protocol::NodeState;
 
 use crate::client::Site;
-use crate::stage::{self, T0, armed, download, empty, mark, node, on_disk, rolling};
+use crate::stage::{self, T0, armed, download, empty, mark, node, on_disk, rolling, words};
 
 #[tokio::test]
 async fn the_state_is_the_topics_json() {
@@ -94,8 +94,8 @@ async fn open_streams_end_with_the_server() {
 #[tokio::test]
 async fn metrics_are_in_the_text_format() {
     let mut snapshot = rolling(2, "A01", T0);
-    snapshot.nodes[0].status.as_mut().unwrap().name = "a \"b\"\\\n".into();
-    snapshot.nodes[1].status.as_mut().unwrap().temp_c = None;
+    words(&mut snapshot.nodes[0]).unwrap().name = "a \"b\"\\\n".into();
+    words(&mut snapshot.nodes[1]).unwrap().temp_c = None;
     snapshot.nodes.push(node(3, NodeState::Offline));
     snapshot.downloads.push(download("A01"));
     let text = Site::open(snapshot).await.get("/metrics").await.body;

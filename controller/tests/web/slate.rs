@@ -41,7 +41,7 @@ async fn the_slate_has_the_takes_name_and_nothing_around_it() {
 #[tokio::test]
 async fn what_light_said_stands_on_the_takes_page() {
     let root = tempfile::tempdir().unwrap();
-    let snapshot = Snapshot { takes: vec![on_disk("A01", T0, 2)], ..empty() };
+    let snapshot = Snapshot { takes: [on_disk("A01", T0, 2)].into(), ..empty() };
     let site = Site::with_downloads(snapshot, root.path()).await;
     let page = site.get("/takes/A01").await.body;
     assert!(page.contains("Not checked by light") && page.contains("data-verify"), "{page}");
@@ -64,7 +64,7 @@ async fn what_light_said_stands_on_the_takes_page() {
 async fn a_search_is_begun_refused_and_its_failure_is_told() {
     let root = tempfile::tempdir().unwrap();
     let takes = vec![on_disk("A01", T0, 1), on_disk("A02", T0, 1)];
-    let snapshot = Snapshot { takes, downloads: vec![download("A02")], ..empty() };
+    let snapshot = Snapshot { takes: takes.into(), downloads: vec![download("A02")], ..empty() };
     let site = Site::with_downloads(snapshot, root.path()).await;
     let table = [
         ("/api/takes/A03/verify", "", 404),

@@ -45,7 +45,7 @@ pub(crate) fn empty() -> Snapshot {
         nodes: Vec::new(),
         cameras: Set { segment_s: 60, ..Set::default() },
         downloads: Vec::new(),
-        takes: Vec::new(),
+        takes: Arc::default(),
         next_name: TakeName::numbered(1),
         proposal: TakeName::numbered(1),
         notices: Vec::new(),
@@ -67,7 +67,7 @@ pub(crate) fn rolling(count: u8, name: &str, t0: Wall) -> Snapshot {
     let mut snapshot = armed(count);
     for node in &mut snapshot.nodes {
         node.state = NodeState::Rolling;
-        if let Some(status) = &mut node.status {
+        if let Some(status) = words(node) {
             (status.state, status.take, status.frames) = (NodeState::Rolling, Some(take.id.clone()), 2503);
             (status.segment, status.bytes, status.skew_us) = (Some(1), 41_000_000, Some(3_210));
         }
@@ -141,7 +141,12 @@ pub(crate) fn node(n: u8, state: NodeState) -> NodeView {
         booted: T0.offset_us(-3_600_000_000),
         at: T0,
     };
-    NodeView { ip: ip(n), state, status: Some(status), findings: Vec::new() }
+    NodeView { ip: ip(n), state, status: Some(Arc::new(status)), findings: Vec::new() }
+}
+
+/// A node's own words, to be changed.
+pub(crate) fn words(node: &mut NodeView) -> Option<&mut NodeStatus> {
+    node.status.as_mut().map(Arc::make_mut)
 }
 
 /// Adds something that is wrong with a node.
@@ -153,7 +158,7 @@ pub(crate) fn finding(node: &mut NodeView, level: Level, code: &str, message: &s
 pub(crate) fn fault(node: &mut NodeView, message: &str) {
     finding(node, Level::Error, "camera_exited", message);
     node.state = NodeState::Fault;
-    if let Some(status) = &mut node.status {
+    if let Some(status) = words(node) {
         status.state = NodeState::Fault;
         status.fault = Some(Fault { code: "camera_exited".into(), message: message.into() });
     }

@@ -80,7 +80,7 @@ fn versions(about: &About, snapshot: &Snapshot, now: Wall) -> Group {
             NodeState::Offline => format!("{}, offline", status.version),
             _ => format!("{}, running for {}", status.version, running(status.booted)),
         };
-        let value = node.status.as_ref().map_or_else(|| "not heard yet".into(), said);
+        let value = node.status.as_deref().map_or_else(|| "not heard yet".into(), said);
         lines.push(fact(node_name(snapshot, node.ip), value));
     }
     Group { title: "Versions", lines, hint: None }

@@ -39,7 +39,11 @@ impl Logs {
 
     /// The next one to be turned now; `None` when there is no more.
     pub(crate) fn due(&mut self, now: Instant) -> Option<Slot> {
-        let (_, slot) = self.due.pop_front_if(|(at, _)| *at <= now)?;
+        let (at, slot) = *self.due.front()?;
+        if at > now {
+            return None;
+        }
+        self.due.pop_front();
         let turns = &mut self.turns[slot as usize];
         *turns -= 1;
         if *turns > 0 {

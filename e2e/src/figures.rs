@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use serde_json::Value;
+
 /// The middle one, of an even number the upper; 0 of none.
 pub fn median(values: &[f64]) -> f64 {
     percent(values, 50)
@@ -64,6 +66,13 @@ pub fn ask(port: u16, method: &str, path: &str, body: &str) -> std::io::Result<S
         line if line.contains(" 200 ") => Ok(body.to_owned()),
         line => Err(std::io::Error::other(format!("{method} {path}: {line}\n{body}"))),
     }
+}
+
+/// How many nodes the controller on this port knows as online.
+pub fn online(port: u16) -> usize {
+    let state: Value =
+        ask(port, "GET", "/api/state", "").ok().and_then(|s| serde_json::from_str(&s).ok()).unwrap_or_default();
+    state["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(|node| node["state"] != "offline").count())
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::json;
-use syncslate_e2e::figures::{ask, median, rss_mib};
-use syncslate_e2e::process::{command, now, ours};
+use syncslate_e2e::figures::{ask, median, online, rss_mib};
+use syncslate_e2e::process::{command, now, ours, wait_for};
 use syncslate_e2e::rig::Rig;
 use syncslate_e2e::swarm::{Swarm, Word};
 use syncslate_shared::files::{Base, FRAMES_HEADER, FrameRow, Kind};
@@ -142,7 +142,7 @@ fn write_camera(folder: &Path, id: &TakeId, node: u8, frames: u64) {
 fn marking(most: u64) -> Growth {
     let rig = Rig::new();
     let swarm = Swarm::join(rig.mqtt, 1);
-    swarm.all(&Word::Up);
+    wait_for("the node to be known", || online(rig.http) == 1);
     ask(rig.http, "POST", "/api/start", r#"{"take":"marks"}"#).unwrap();
     swarm.all(&Word::Rolls(true));
     println!("a MARK, when there are so many; medians of {LOOKS}");

@@ -10,8 +10,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use syncslate_e2e::figures::{ask, cpu, median, percent, rss_mib};
+use serde_json::json;
+use syncslate_e2e::figures::{cpu, median, online, percent, rss_mib};
 use syncslate_e2e::process::{now, wait_for};
 use syncslate_e2e::rig::Rig;
 use syncslate_e2e::swarm::{Heard, Swarm, Word};
@@ -158,17 +158,10 @@ fn recover(rig: &mut Rig, swarm: &Swarm, nodes: u16) -> Vec<f64> {
         figures[0].push(ms(killed.elapsed()));
         let up = swarm.all(&Word::Up).into_iter().max().unwrap();
         figures[1].push(ms(up - killed));
-        wait_for("all nodes to be known", || known(rig.http) == usize::from(nodes));
+        wait_for("all nodes to be known", || online(rig.http) == usize::from(nodes));
         figures[2].push(ms(killed.elapsed()));
     }
     figures.iter().map(|values| median(values)).collect()
-}
-
-/// How many nodes the controller knows as online.
-fn known(http: u16) -> usize {
-    let state: Value =
-        ask(http, "GET", "/api/state", "").ok().and_then(|s| serde_json::from_str(&s).ok()).unwrap_or_default();
-    state["nodes"].as_array().map_or(0, |nodes| nodes.iter().filter(|node| node["state"] != "offline").count())
 }
 
 fn ms(length: Duration) -> f64 {

@@ -53,8 +53,13 @@ pub fn summarize(
     }
     let mut takes: Vec<_> =
         takes.into_iter().filter_map(|(take, gathered)| summary(take, gathered, &length_ms, &sync)).collect();
-    takes.sort_by(|a, b| b.ids.first().map(|id| &id.stamp).cmp(&a.ids.first().map(|id| &id.stamp)));
+    newest_first(&mut takes);
     takes
+}
+
+/// Sorts takes by their newest recordings.
+pub fn newest_first(takes: &mut [TakeSummary]) {
+    takes.sort_by(|a, b| b.ids.first().map(|id| &id.stamp).cmp(&a.ids.first().map(|id| &id.stamp)));
 }
 
 fn summary(

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
 use syncslate_report::folder;
@@ -120,18 +119,6 @@ pub fn tell(
     Ok(worst)
 }
 
-/// What the list of takes says of reports; each is read once, until its file changes.
-#[derive(Debug, Default)]
-pub struct Verdicts(Mutex<BTreeMap<PathBuf, Seen>>);
-
-/// A report's file as it was when it was read.
-#[derive(Debug)]
-struct Seen {
-    bytes: u64,
-    modified: Option<SystemTime>,
-    summary: Option<SyncSummary>,
-}
-
 /// The part of a report that a list shows.
 #[derive(Deserialize)]
 struct Brief {
@@ -141,29 +128,15 @@ struct Brief {
     summary: String,
 }
 
-impl Verdicts {
-    /// The reports of these takes that lie in `folder`.
-    pub fn of(&self, folder: &Path, ids: &[TakeId]) -> Vec<SyncSummary> {
-        ids.iter().filter_map(|id| self.one(&folder.join(names::file(id, Form::Json)), id)).collect()
-    }
-
-    fn one(&self, path: &Path, id: &TakeId) -> Option<SyncSummary> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(meta) = fs::metadata(path).ok().filter(fs::Metadata::is_file) else {
-            known.remove(path);
-            return None;
-        };
-        let (bytes, modified) = (meta.len(), meta.modified().ok());
-        if let Some(seen) = known.get(path).filter(|seen| (seen.bytes, seen.modified) == (bytes, modified)) {
-            return seen.summary.clone();
-        }
-        let brief = fs::read(path).ok().and_then(|json| serde_json::from_slice::<Brief>(&json).ok());
-        let summary = brief
-            .filter(|brief| brief.v == VERSION)
-            .map(|Brief { verdict, complete, summary, .. }| SyncSummary { id: id.clone(), verdict, complete, summary });
-        known.insert(path.to_owned(), Seen { bytes, modified, summary: summary.clone() });
-        summary
-    }
+/// What a list of takes says of the reports of these, which lie in `folder`.
+pub fn verdicts(folder: &Path, ids: &[TakeId]) -> Vec<SyncSummary> {
+    let one = |id: &TakeId| {
+        let json = fs::read(folder.join(names::file(id, Form::Json))).ok()?;
+        let brief = serde_json::from_slice::<Brief>(&json).ok().filter(|brief| brief.v == VERSION)?;
+        let Brief { verdict, complete, summary, .. } = brief;
+        Some(SyncSummary { id: id.clone(), verdict, complete, summary })
+    };
+    ids.iter().filter_map(one).collect()
 }
 
 #[cfg(test)]

@@ -23,3 +23,35 @@ async fn the_list_is_what_is_on_disk() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     watcher.abort();
 }
+
+#[test]
+fn only_what_has_changed_is_read_again() {
+    let downloads = tempfile::tempdir().unwrap();
+    let footage =
+        |take: &str| downloads.path().join(format!("{take}/10.0.0.1/{take}_10_0_0_1_20251023_140210_000000.h264"));
+    for take in ["A", "B"] {
+        fs::create_dir_all(footage(take).parent().unwrap()).unwrap();
+        fs::write(footage(take), "footage").unwrap();
+    }
+    let mut shelf = Shelf::default();
+    let only = |take: &str| Some([TakeName::new(take).unwrap()].into());
+    assert!(shelf.look(downloads.path(), None) && !shelf.look(downloads.path(), None));
+
+    fs::write(footage("A"), "more footage").unwrap();
+    fs::write(downloads.path().join("B/notes.txt"), "foreign").unwrap();
+    assert!(!shelf.look(downloads.path(), only("B")), "a foreign file is no news");
+    assert_eq!(shelf.list().iter().map(|take| take.bytes).sum::<u64>(), 14);
+    assert!(shelf.look(downloads.path(), only("A")));
+    assert_eq!(shelf.list().iter().map(|take| take.bytes).sum::<u64>(), 19);
+
+    fs::remove_dir_all(downloads.path().join("A")).unwrap();
+    assert!(shelf.look(downloads.path(), None) && !shelf.look(downloads.path(), None));
+    assert_eq!(shelf.list().len(), 1);
+}
+
+#[test]
+fn paths_tell_their_takes() {
+    let paths = ["/d/A/10.0.0.1/file", "/d/B", "/d", "/elsewhere/C", "/d/.trash/x"].map(PathBuf::from);
+    let names: Vec<_> = takes_of(Path::new("/d"), &paths).iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["A", "B"]);
+}

@@ -24,7 +24,7 @@ use crate::marks;
 use crate::once::Once;
 use crate::orders::{self, Orders};
 use crate::preflight;
-use crate::snapshot::{NodeView, Set, Snapshot, TakeSummary};
+use crate::snapshot::{NodeView, RECENT, Set, Snapshot, TakeSummary};
 use crate::takes::Takes;
 use crate::which::Which;
 
@@ -414,7 +414,8 @@ impl Desk {
     fn shelved(&mut self, library: Vec<TakeSummary>) -> Vec<Effect> {
         self.takes.heard_of(library.iter().flat_map(|summary| summary.ids.iter().cloned()));
         self.takes.heard_of_folders(library.iter().map(|summary| summary.take.clone()));
-        let json = serde_json::to_string(&library).unwrap_or_default();
+        let newest = library.get(..RECENT).unwrap_or(&library);
+        let json = serde_json::to_string(newest).unwrap_or_default();
         self.library = library.into();
         vec![Effect::News { topic: "takes".into(), json }]
     }

@@ -13,6 +13,9 @@ use syncslate_shared::time::Wall;
 
 use crate::ledger::Custody;
 
+/// So many takes stand in the state, on the operator's page and in the news; all of them are at `/api/takes`.
+pub const RECENT: usize = 8;
+
 /// Everything that the pages and `GET /api/state` show.
 #[derive(Clone, Debug, Serialize)]
 pub struct Snapshot {

@@ -7,10 +7,7 @@ use syncslate_shared::protocol::{CurrentTake, Download, Marks};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::Wall;
 
-use crate::snapshot::{NodeView, Set, Snapshot, SyncSummary, TakeSummary};
-
-/// So many takes stand in the state and on the operator's page; all of them are at `/api/takes`.
-pub(super) const RECENT: usize = 8;
+use crate::snapshot::{NodeView, RECENT, Set, Snapshot, SyncSummary, TakeSummary};
 
 /// `GET /api/state`, and the first event of `GET /api/events`.
 #[derive(Debug, Serialize)]

@@ -8,7 +8,7 @@ use syncslate_shared::time::Wall;
 use warp::http::StatusCode;
 
 use super::answer::Refused;
-use super::view::{AboutPage, Cameras, Events, Library, NodePage, Operator, SlatePage, TakePage};
+use super::view::{AboutPage, Cameras, Events, Library, NodePage, Operator, SlatePage, Sought, TakePage};
 use crate::lock::Visitor;
 use crate::snapshot::{NodeView, Snapshot, TakeSummary};
 
@@ -143,9 +143,9 @@ impl Pages {
     }
 
     /// `/takes`
-    pub(super) fn takes(&self, visitor: &Visitor, snapshot: &Snapshot) -> Result<String, Refused> {
+    pub(super) fn takes(&self, visitor: &Visitor, snapshot: &Snapshot, sought: &Sought) -> Result<String, Refused> {
         let head = Head { title: "Takes", here: Here::Takes, version: snapshot.version, visitor };
-        self.render("takes", &head, Library::of(snapshot))
+        self.render("takes", &head, Library::of(snapshot, sought))
     }
 
     /// `/cameras`

@@ -13,8 +13,9 @@ use warp::reply::Response;
 use warp::{Buf, Reply as _, Stream};
 
 use super::answer::{Refused, json, secured, set, text};
+use super::command::malformed;
 use super::events::{self, Wanted};
-use super::view::{AboutPage, Events, Health, TakePage};
+use super::view::{AboutPage, Events, Health, Sought, TakePage};
 use super::{
     Site, api, archive, command, custody, export, light, live, login, marks, media, metrics, preview, sync, view,
 };
@@ -94,7 +95,7 @@ async fn get(
         [""] => html(site.pages.operator(visitor, &snapshot, now)?),
         ["slate"] => html(site.pages.slate(visitor, &snapshot, now)?),
         ["login"] => html(site.pages.login("/", "")?),
-        ["takes"] => html(site.pages.takes(visitor, &snapshot)?),
+        ["takes"] => html(site.pages.takes(visitor, &snapshot, &sought(query)?)?),
         ["takes", take] => {
             let take = known(&snapshot.takes, take)?;
             let freeable = custody::look(site, vec![take.clone()]).await;
@@ -202,6 +203,11 @@ fn html(page: String) -> Result<Response, Refused> {
 
 fn nothing_there() -> Refused {
     Refused::not_found("there is nothing at this address")
+}
+
+fn sought(query: &str) -> Result<Sought, Refused> {
+    let wrong = |e| malformed(format!("the address has `name` and `page` alone behind its `?`: {e}"));
+    serde_urlencoded::from_str(query).map_err(wrong)
 }
 
 /// A take of the library by its name as it stands in the address.

@@ -138,6 +138,25 @@ async fn an_open_page_gets_what_changed_and_only_that() {
 }
 
 #[tokio::test]
+async fn many_takes_are_found_by_their_names_and_leafed_through() {
+    let mut snapshot = armed(1);
+    snapshot.takes = (0..230).rev().map(|n| on_disk(&format!("scene_{n:03}"), T0, 1)).collect();
+    let site = Site::open(snapshot).await;
+    let count = |page: &str| page.matches("href=\"/takes/scene_").count();
+    let first = site.get("/takes").await.body;
+    assert!(count(&first) == 100 && first.contains("230 takes") && first.contains("scene_229"));
+    assert!(first.contains("href=\"/takes?page&#x3D;2\"") && !first.contains("Newer"), "{first}");
+    let last = site.get("/takes?page=3").await.body;
+    assert!(count(&last) == 30 && last.contains("scene_000") && !last.contains("Older"));
+    assert_eq!(count(&site.get("/takes?page=999").await.body), 30);
+    let found = site.get("/takes?name=ENE_11").await.body;
+    assert!(count(&found) == 10 && found.contains("10 takes"));
+    let none = site.get("/takes?name=%3Cb%3E").await.body;
+    assert!(count(&none) == 0 && none.contains("No take has “&lt;b&gt;” in its name"));
+    assert_eq!(site.get("/takes?nme=a").await.status, 400);
+}
+
+#[tokio::test]
 async fn the_first_load_is_small_and_all_of_it_comes_from_here() {
     let mut snapshot = armed(12);
     snapshot.takes = (0..50).map(|n| on_disk(&format!("A{n}"), T0, 12)).collect();

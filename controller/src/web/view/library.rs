@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_slate::model::Light;
 
@@ -13,13 +13,47 @@ use crate::freeable::Freeable;
 use crate::ledger::Custody;
 use crate::marks::TakeMarks;
 use crate::reports::colour;
-use crate::snapshot::{FileEntry, NodeFiles, Snapshot, SyncSummary, TakeSummary};
+use crate::snapshot::{FileEntry, NodeFiles, RECENT, Snapshot, SyncSummary, TakeSummary};
+
+/// So many takes stand on a page of the list.
+const PAGE: usize = 100;
+
+/// What stands behind the `?` of `/takes`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::web) struct Sought {
+    /// A part of the name, in small letters or large; empty for all.
+    name: String,
+    /// The page, from 1.
+    page: usize,
+}
+
+impl Sought {
+    fn holds(&self, take: &TakeSummary) -> bool {
+        take.take.as_str().to_lowercase().contains(&self.name.trim().to_lowercase())
+    }
+
+    /// The address of another page.
+    fn href(&self, page: usize) -> String {
+        let page = page.to_string();
+        let pairs = [("name", self.name.as_str()), ("page", &page)];
+        let wanted = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        format!("/takes?{}", serde_urlencoded::to_string(wanted.collect::<Vec<_>>()).unwrap_or_default())
+    }
+}
 
 /// The page `/takes`.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::web) struct Library {
     takes: Vec<TakeLine>,
     summary: String,
+    /// What is sought in the names.
+    name: String,
+    /// Whether there are so many that one wants to seek.
+    many: bool,
+    /// Where newer and older ones stand.
+    newer: Option<String>,
+    older: Option<String>,
 }
 
 /// A take in a list.
@@ -115,12 +149,20 @@ struct File {
 }
 
 impl Library {
-    pub(in crate::web) fn of(snapshot: &Snapshot) -> Self {
-        let bytes = snapshot.takes.iter().map(|take| take.bytes).sum();
-        let count = words::count(snapshot.takes.len() as u64, "take", "takes");
+    pub(in crate::web) fn of(snapshot: &Snapshot, sought: &Sought) -> Self {
+        let found: Vec<&TakeSummary> = snapshot.takes.iter().filter(|take| sought.holds(take)).collect();
+        let bytes = found.iter().map(|take| take.bytes).sum();
+        let count = words::count(found.len() as u64, "take", "takes");
+        let last = found.len().div_ceil(PAGE).max(1);
+        let page = sought.page.clamp(1, last);
+        let lines = found.iter().skip((page - 1) * PAGE).take(PAGE);
         Self {
-            takes: snapshot.takes.iter().map(|take| TakeLine::of(take, snapshot)).collect(),
+            takes: lines.map(|take| TakeLine::of(take, snapshot)).collect(),
             summary: format!("{count} · {}", words::bytes(bytes)),
+            name: sought.name.clone(),
+            many: snapshot.takes.len() > RECENT,
+            newer: (page > 1).then(|| sought.href(page - 1)),
+            older: (page < last).then(|| sought.href(page + 1)),
         }
     }
 }

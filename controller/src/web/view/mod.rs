@@ -28,13 +28,12 @@ pub(super) use self::cameras::Cameras;
 use self::downloads::DownloadLine;
 pub(super) use self::events::{EventLine, Events};
 use self::library::TakeLine;
-pub(super) use self::library::{Library, TakePage};
+pub(super) use self::library::{Library, Sought, TakePage};
 pub(super) use self::node::NodePage;
 use self::slate::Slate;
 pub(super) use self::slate::SlatePage;
 use self::tile::Tile;
-use super::api::RECENT;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{RECENT, Snapshot};
 
 /// The operator's page.
 #[derive(Clone, Debug, Serialize)]

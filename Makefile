@@ -8,7 +8,7 @@
 # make soak: three nodes, an hour, a fault a minute, every frame accounted for
 
 DEMO_TOOLS = ffmpeg=ffmpeg rsync=rsync
-TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs unzip=unzip rrsync=rsync xmllint=libxml2-utils
+TEST_TOOLS = $(DEMO_TOOLS) mosquitto_pub=mosquitto-clients mosquitto=mosquitto python3=python3 pip=python3-pip ssh=openssh-client sshd=openssh-server tar=tar openssl=openssl chromium=chromium chromedriver=chromium-driver faketime=faketime mkfs.ext4=e2fsprogs unzip=unzip rrsync=rsync xmllint=libxml2-utils ip=iproute2 chronyd=chrony
 CLIENTS = $(CURDIR)/.cache/clients
 ANSIBLE = $(CURDIR)/.cache/ansible
 FLEET_TOOLS = python3=python3 pip=python3-pip systemd-analyze=systemd shellcheck=shellcheck
@@ -89,7 +89,7 @@ packages-run: packages
 fleet:
 	@.ci/install $(FLEET_TOOLS)
 	@.ci/ansible $(ANSIBLE)
-	shellcheck bench/instructions packaging/build packaging/test packaging/test-foreign packaging/*/scripts/* systemd/check e2e/rig/root e2e/rig/hosts .ci/ansible
+	shellcheck bench/instructions packaging/build packaging/test packaging/test-foreign packaging/*/scripts/* systemd/check e2e/rig/root e2e/rig/hosts e2e/rig/computer .ci/ansible .ci/install
 	systemd/check
 	cd ansible && for playbook in site update shutdown check; do PYTHONPATH=$(ANSIBLE) $(ANSIBLE)/bin/ansible-playbook \
 	    --inventory inventory.example.yml --syntax-check $$playbook.yml >/dev/null || exit 1; done

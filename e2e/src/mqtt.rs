@@ -1,7 +1,8 @@
 //! The Mosquitto clients, as anyone would use them.
 
+use std::ffi::OsString;
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -20,14 +21,57 @@ pub struct Heard {
 #[derive(Debug)]
 pub struct Ear(Process);
 
-impl Ear {
-    /// Listens at `port`; what is retained comes first.
-    pub fn open(port: u16, args: &[String]) -> Self {
-        let mut sub = command("mosquitto_sub");
-        sub.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-F", "%t\t%p", "-t", "#"]).args(args);
-        Self(Process::start(sub))
+/// A client's way to the broker.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    /// What the clients are started by: `nsenter …` on another computer, nothing on this one.
+    pub by: Vec<OsString>,
+    /// The broker's address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Arguments of every client: an account.
+    pub account: Vec<String>,
+}
+
+impl Door {
+    /// The broker of this machine at `port`.
+    pub fn here(port: u16) -> Self {
+        Self { host: "127.0.0.1".into(), port, ..Self::default() }
     }
 
+    /// One of the clients.
+    fn client(&self, program: &str) -> Command {
+        let words: Vec<OsString> = self.by.iter().cloned().chain([program.into()]).collect();
+        let mut client = command(&words[0]);
+        client.args(&words[1..]).args(["-h", &self.host, "-p", &self.port.to_string(), "-q", "1"]).args(&self.account);
+        client
+    }
+
+    /// Hears everything; what is retained comes first.
+    pub fn hear(&self) -> Ear {
+        let mut sub = self.client("mosquitto_sub");
+        sub.args(["-F", "%t\t%p", "-t", "#"]);
+        Ear(Process::start(sub))
+    }
+
+    /// `mosquitto_pub` with QoS 1; ends when the broker has taken the message.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn publish(&self, topic: &str, payload: &[u8], extra: &[&str]) {
+        let mut publisher = self.client("mosquitto_pub");
+        publisher.args(["-t", topic]).args(extra);
+        // It refuses an empty message from its standard input.
+        publisher.arg(if payload.is_empty() { "-n" } else { "-s" });
+        let mut child = publisher.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(payload).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "mosquitto_pub {topic}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+}
+
+impl Ear {
     /// The first message on `topic` (also one that came before) that `find` makes something of.
     ///
     /// # Panics
@@ -54,17 +98,10 @@ fn parse(line: &str) -> Option<Heard> {
     Some(Heard { topic: topic.into(), json: serde_json::from_str(payload).unwrap_or(Value::Null) })
 }
 
-/// `mosquitto_pub` with QoS 1; ends when the broker has taken the message.
+/// [`Door::publish`] on this machine.
 ///
 /// # Panics
 /// When it fails.
 pub fn publish(port: u16, topic: &str, payload: &[u8], extra: &[&str]) {
-    let mut publisher = command("mosquitto_pub");
-    publisher.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic]).args(extra);
-    // It refuses an empty message from its standard input.
-    publisher.arg(if payload.is_empty() { "-n" } else { "-s" });
-    let mut child = publisher.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(payload).unwrap();
-    let ended = child.wait_with_output().unwrap();
-    assert!(ended.status.success(), "mosquitto_pub {topic}: {}", String::from_utf8_lossy(&ended.stderr));
+    Door::here(port).publish(topic, payload, extra);
 }

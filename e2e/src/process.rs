@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -135,6 +135,11 @@ impl Process {
         })
     }
 
+    /// How it has ended; `None` while it runs.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits until it has ended; its exit code.
     ///
     /// # Panics
@@ -142,7 +147,7 @@ impl Process {
     pub fn ended(&mut self) -> Option<i32> {
         let mut status = None;
         wait_for("the end of a process", || {
-            status = self.child.try_wait().unwrap();
+            status = self.has_ended();
             status.is_some()
         });
         status.and_then(|s| s.code())

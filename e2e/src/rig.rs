@@ -1,13 +1,15 @@
 //! A fleet on one machine: a controller and nodes with simulated cameras, each with its own loopback address.
 
 use std::net::Ipv4Addr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::judge::Footage;
-use crate::mqtt::{Ear, publish};
+use crate::mqtt::Door;
+use crate::operator::Operator;
 use crate::process::{Lines, Process, command, ours, wait_for};
 use crate::proxy::Cable;
 
@@ -21,8 +23,7 @@ pub struct Rig {
     /// The page's port; 0 while there is no controller.
     pub http: u16,
     nodes: Vec<RigNode>,
-    /// Hears everything.
-    pub ear: Ear,
+    operator: Operator,
     setup: Setup,
 }
 
@@ -92,8 +93,8 @@ impl Rig {
     /// A rig around a controller that the test itself runs.
     pub fn around(folder: TempDir, controller: Option<Process>, mqtt: u16, http: u16, setup: Setup) -> Self {
         let mqtt = setup.broker.as_ref().map_or(mqtt, |(_, port)| *port);
-        let ear = hear(mqtt, &setup.clients);
-        Self { folder, controller, mqtt, http, nodes: Vec::new(), ear, setup }
+        let operator = Operator::new(Door { account: setup.clients.clone(), ..Door::here(mqtt) });
+        Self { folder, controller, mqtt, http, nodes: Vec::new(), operator, setup }
     }
 
     /// Adds a node whose camera has these options; it is not started yet.
@@ -103,6 +104,7 @@ impl Rig {
         let (camera, cable) =
             (format!("test:{options},patience_ms=8000"), Cable::to(self.setup.tls.unwrap_or(self.mqtt)));
         let picture = ["640", "360", "1M"];
+        self.operator.ips.push(ip);
         self.nodes.push(RigNode {
             ip,
             camera,
@@ -151,7 +153,7 @@ impl Rig {
 
     /// The nodes' addresses.
     pub fn ips(&self) -> Vec<Ipv4Addr> {
-        self.nodes.iter().map(|n| n.ip).collect()
+        self.operator.ips.clone()
     }
 
     /// Starts node `i`.
@@ -171,80 +173,12 @@ impl Rig {
         node.process = Some(Process::start(program));
     }
 
-    /// Waits until node `i` says that it is in `state` (and, armed, that its ring reaches back).
-    pub fn expect_state(&self, i: usize, state: &str) -> Value {
-        let topic = format!("status/{}", self.nodes[i - 1].ip);
-        self.ear.wait(&format!("cam{i} to be {state}"), &topic, |status| {
-            let there = status["state"] == state;
-            let ready = state != "armed" || status["camera"]["ring_s"].as_f64() >= Some(2.0);
-            (there && ready).then(|| status.clone())
-        })
-    }
-
-    /// Publishes a command and gives its answer.
-    pub fn ask(&self, word: &str, payload: impl AsRef<[u8]>) -> Value {
-        self.ask_with(word, payload, &[])
-    }
-
-    /// The same with further arguments for `mosquitto_pub`.
-    pub fn ask_with(&self, word: &str, payload: impl AsRef<[u8]>, extra: &[&str]) -> Value {
-        let answers = || self.ear.all().into_iter().filter(|h| h.topic == "cmd/result" && h.json["cmd"] == word);
-        let before = answers().count();
-        self.publish(&format!("cmd/{word}"), payload.as_ref(), extra);
-        wait_for(&format!("the answer to {word}"), || answers().count() > before);
-        answers().nth(before).unwrap().json
-    }
-
-    /// Publishes with QoS 1.
-    pub fn publish(&self, topic: &str, payload: &[u8], extra: &[&str]) {
-        let extra: Vec<&str> = self.setup.clients.iter().map(String::as_str).chain(extra.iter().copied()).collect();
-        publish(self.mqtt, topic, payload, &extra);
-    }
-
-    /// Rolls a take; gives `take/current`.
-    ///
-    /// # Panics
-    /// When it is refused.
-    pub fn roll(&self, name: &str) -> Value {
-        let answer = self.ask("start", name);
-        assert_eq!(answer["ok"], json!(true), "{answer}");
-        self.current("rolling", &answer["take"])
-    }
-
-    /// Cuts the take and waits until every node has closed its files; gives `take/current`.
-    pub fn cut(&self) -> Value {
-        let answer = self.ask("stop", "");
-        assert_eq!(answer["ok"], json!(true), "{answer}");
-        self.current("idle", &answer["take"])
-    }
-
-    /// Waits for `take/current` to say this.
-    pub fn current(&self, state: &str, id: &Value) -> Value {
-        self.ear.wait(&format!("the take to be {state}"), "take/current", |take| {
-            (take["state"] == state && take["id"] == *id).then(|| take.clone())
-        })
-    }
-
     /// Waits until the manifest of take `current` on node `i` is finished; gives what the node has of it.
     pub fn finished(&self, i: usize, current: &Value) -> Footage {
         let videos = self.videos(self.nodes[i - 1].ip);
         let footage = Footage::new(&videos, current, self.nodes[i - 1].ip);
         wait_for(&format!("cam{i} to finish the take"), || footage.manifest().is_some_and(|m| m.finished));
         footage
-    }
-
-    /// Waits for a status of node `i` (also one that came before) that `find` makes something of.
-    pub fn status<T>(&self, i: usize, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
-        let topic = format!("status/{}", self.nodes[i - 1].ip);
-        self.ear.wait(&format!("cam{i} {what}"), &topic, find)
-    }
-
-    /// Waits until take `current` on node `i` has `frames` frames or more.
-    pub fn recorded(&self, i: usize, frames: u64) {
-        let topic = format!("status/{}", self.nodes[i - 1].ip);
-        self.ear.wait(&format!("cam{i} to record {frames} frames"), &topic, |status| {
-            (status["state"] == "rolling" && status["frames"].as_u64() >= Some(frames)).then_some(())
-        });
     }
 
     /// Where node footage is kept.
@@ -285,7 +219,8 @@ impl Rig {
         let (controller, _, http) = start_controller(self.folder.path(), &self.setup, listen, http);
         self.controller = Some(controller);
         self.http = http;
-        self.ear = hear(self.mqtt, &self.setup.clients);
+        let Operator { door, ips, .. } = &self.operator;
+        self.operator = Operator { ips: ips.clone(), ..Operator::new(door.clone()) };
     }
 
     /// What the controller is set to from its next start on.
@@ -323,11 +258,13 @@ impl Default for Rig {
     }
 }
 
-/// An ear that has heard the controller's first words.
-fn hear(port: u16, args: &[String]) -> Ear {
-    let ear = Ear::open(port, args);
-    ear.wait("the controller's first words", "take/current", |_| Some(()));
-    ear
+/// Whoever has the rig operates it.
+impl Deref for Rig {
+    type Target = Operator;
+
+    fn deref(&self) -> &Operator {
+        &self.operator
+    }
 }
 
 fn start_controller(folder: &Path, setup: &Setup, listen: Option<&str>, http: u16) -> (Process, u16, u16) {

@@ -52,6 +52,7 @@ bench:
 	target/release/bench-custody
 	target/release/bench-page
 	target/release/bench-report
+	target/release/bench-export
 	target/release/bench-take
 	target/release/bench-scale
 	target/release/bench-start

@@ -96,7 +96,8 @@ fleet:
 	    --inventory inventory.example.yml --syntax-check $$playbook.yml >/dev/null || exit 1; done
 	cd ansible && PYTHONPATH=$(ANSIBLE) PATH=$(ANSIBLE)/bin:$$PATH ansible-lint --nocolor
 
-# Packages of two versions from the development programs, their life from installation to purge, then the whole set.
+# Packages of two versions from the development programs, their life from installation to purge, then the whole set: by
+# hand as the guide says, and by the playbooks.
 rig:
 	@.ci/install $(RIG_TOOLS)
 	@.ci/ansible $(ANSIBLE)
@@ -106,4 +107,5 @@ rig:
 	packaging/build .cache/rig/new --debug $$(dpkg --print-architecture)
 	e2e/rig/root .cache/rig/root
 	packaging/test .cache/rig/root .cache/rig/old .cache/rig/new
+	e2e/rig/by_hand .cache/rig/by_hand .cache/rig/new
 	PYTHONPATH=$(ANSIBLE) PATH=$(ANSIBLE)/bin:$$PATH e2e/rig/prove .cache/rig/hosts .cache/rig/old .cache/rig/new

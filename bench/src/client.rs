@@ -17,12 +17,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects with a clean session and without a keep alive.
+    /// Connects with a clean session and the longest keep alive, since rumqttd refuses to go without.
     pub async fn connect(addr: SocketAddr, id: &str) -> Result<Client> {
         let stream = TcpStream::connect(addr).await?;
         stream.set_nodelay(true)?;
         let mut client = Client { stream, input: BytesMut::with_capacity(64 << 10) };
-        let mut body = BytesMut::from(&b"\x00\x04MQTT\x04\x02\x00\x00"[..]);
+        let mut body = BytesMut::from(&b"\x00\x04MQTT\x04\x02\xff\xff"[..]);
         put_text(&mut body, id);
         client.send(&packet(0x10, &body)).await?;
         match client.next().await? {

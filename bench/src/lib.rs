@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod load;
+pub mod parts;
 pub mod server;
 
 /// What may go wrong while measuring; it is printed and ends the program.

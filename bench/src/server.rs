@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rumqttd::{ConnectionSettings, RouterConfig, ServerSettings};
 use tempfile::TempDir;
 
 use crate::Result;
@@ -16,6 +17,8 @@ pub enum Kind {
     Ours,
     /// Mosquitto, with as few limits as ours has.
     Mosquitto,
+    /// rumqttd as it comes, with its own listener and sessions and without this project's guard.
+    Bare,
 }
 
 /// A broker that runs; it ends with its handle.
@@ -32,13 +35,15 @@ impl Server {
     #[expect(clippy::disallowed_methods, reason = "a program for measuring: no evidence is wanted of its children")]
     pub fn start(kind: Kind) -> Result<Server> {
         match kind {
-            Kind::Ours => {
+            Kind::Ours | Kind::Bare => {
                 let mut command = Command::new(std::env::current_exe()?);
-                let mut child = command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+                let what = if kind == Kind::Ours { "serve" } else { "serve-bare" };
+                let mut child = command.arg(what).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
                 let mut line = String::new();
                 let out = child.stdout.take().ok_or("no output")?;
                 BufReader::new(out).read_line(&mut line)?;
-                Ok(Server { addr: line.trim().parse()?, child, _settings: None })
+                let server = Server { addr: line.trim().parse()?, child, _settings: None };
+                server.listens()
             }
             Kind::Mosquitto => {
                 let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -53,16 +58,20 @@ impl Server {
                 let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
                 let mut command = Command::new("mosquitto");
                 let child = command.env("PATH", path).arg("-c").arg(&file).stdin(Stdio::null()).spawn()?;
-                let server = Server { addr, child, _settings: Some(dir) };
-                for _ in 0..500 {
-                    if TcpStream::connect(addr).is_ok() {
-                        return Ok(server);
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Err("mosquitto does not listen".into())
+                Server { addr, child, _settings: Some(dir) }.listens()
             }
         }
+    }
+
+    /// Waits until it takes connections.
+    fn listens(self) -> Result<Server> {
+        for _ in 0..500 {
+            if TcpStream::connect(self.addr).is_ok() {
+                return Ok(self);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err("the broker does not listen".into())
     }
 
     /// Its memory in MiB.
@@ -104,5 +113,34 @@ pub async fn serve() -> Result<()> {
         }
     }
     broker.stop().await;
+    Ok(())
+}
+
+/// rumqttd alone, until standard input ends, with the limits that do not lose messages of these loads.
+pub fn serve_bare() -> Result<()> {
+    let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let connections = ConnectionSettings {
+        connection_timeout_ms: 5000,
+        max_payload_size: 262_144,
+        max_inflight_count: 100,
+        auth: None,
+        external_auth: None,
+        dynamic_filters: true,
+    };
+    let server =
+        ServerSettings { name: "bare".to_owned(), listen, tls: None, next_connection_delay_ms: 1, connections };
+    let router = RouterConfig {
+        max_connections: 10_010,
+        max_outgoing_packet_count: 200,
+        max_segment_size: 16 << 20,
+        max_segment_count: 10,
+        ..RouterConfig::default()
+    };
+    let v4 = Some([(String::from("bare"), server)].into());
+    let mut broker = rumqttd::Broker::new(rumqttd::Config { router, v4, ..rumqttd::Config::default() });
+    writeln!(std::io::stdout(), "{listen}")?;
+    // It has no stop; it ends with this process.
+    std::thread::spawn(move || broker.start().map_err(|e| writeln!(std::io::stderr(), "rumqttd: {e}")));
+    std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }

@@ -179,7 +179,9 @@ impl Core {
             let (header, payload) = message.packed(together);
             for slot in slots {
                 self.router.publish(*slot, header.clone(), payload.clone());
-                self.logs.grown(*slot, now);
+                if self.logs.grown(*slot, now) {
+                    self.filters.write().unwrap_or_else(PoisonError::into_inner).busy(*slot);
+                }
             }
         }
     }

@@ -13,28 +13,40 @@ use crate::router::SEGMENTS;
 
 /// A message lies in its log for [`SEGMENTS`] turns, as far as there is room. Sessions take it within milliseconds.
 const TURN: Duration = Duration::from_secs(1);
+/// A log that has got so many messages has tables of some size, and parts of them stay also when it is turned.
+const MANY: usize = 1000;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Log {
+    /// How many turns it takes until it is empty; 0 if it is.
+    turns: usize,
+    /// As many messages as it ever got.
+    messages: usize,
+}
 
 /// All logs, by their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Logs {
-    /// How many turns it takes until each is empty; 0 of one that is.
-    turns: Vec<usize>,
+    logs: Vec<Log>,
     /// The next turn of each that is not, in the order of time.
     due: VecDeque<(Instant, Slot)>,
 }
 
 impl Logs {
-    /// A message was put on it.
-    pub(crate) fn grown(&mut self, slot: Slot, now: Instant) {
+    /// A message was put on it. True, once for each log: there have been many.
+    pub(crate) fn grown(&mut self, slot: Slot, now: Instant) -> bool {
         let number = slot as usize;
-        if self.turns.len() <= number {
-            self.turns.resize(number + 1, 0);
+        if self.logs.len() <= number {
+            self.logs.resize(number + 1, Log::default());
         }
-        if self.turns[number] == 0 {
+        let log = &mut self.logs[number];
+        if log.turns == 0 {
             self.due.push_back((now + TURN, slot));
         }
         // One more than there are segments: the blank that fills the active one does not close it.
-        self.turns[number] = SEGMENTS + 1;
+        log.turns = SEGMENTS + 1;
+        log.messages = log.messages.saturating_add(1);
+        log.messages == MANY
     }
 
     /// The next one to be turned now; `None` when there is no more.
@@ -44,7 +56,7 @@ impl Logs {
             return None;
         }
         self.due.pop_front();
-        let turns = &mut self.turns[slot as usize];
+        let turns = &mut self.logs[slot as usize].turns;
         *turns -= 1;
         if *turns > 0 {
             self.due.push_back((now + TURN, slot));
@@ -90,6 +102,12 @@ mod tests {
             all_due(&mut logs, now).iter().for_each(|slot| turned[*slot as usize] += 1);
         }
         assert_eq!(turned, [59; 3]);
+    }
+
+    #[test]
+    fn many_messages_are_told_once() {
+        let (mut logs, begin) = (Logs::default(), crate::clock::now());
+        assert_eq!((0..5 * MANY).filter(|_| logs.grown(7, begin)).count(), 1);
     }
 
     #[test]

@@ -109,8 +109,9 @@ impl Drop for Alone {
 async fn clients_and_topics_leave_nothing_behind() {
     let broker = Alone::start(&[]);
     // The log of `#` fills, with about 12,000 small messages.
-    broker.topics("warm", 20_000).await;
-    broker.come_and_go(200).await;
+    broker.topics("warm", 60_000).await;
+    // And the buffers of eight links, which are used again.
+    broker.come_and_go(1000).await;
     let before = broker.rss_kib();
     broker.come_and_go(2000).await;
     let between = broker.rss_kib();

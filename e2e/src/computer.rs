@@ -54,20 +54,19 @@ impl Computer {
         Self { _holder: holder, first: first.unwrap(), name: name.into() }
     }
 
-    /// A program on it. It ends with its handle.
+    /// A program on it. It ends with its handle. It goes ahead of what else this machine does, since a computer of its own
+    /// would have its processor for itself.
     pub fn command(&self, program: &str) -> Command {
         let mut inside = mortal("nsenter");
         inside.args(["--target", &self.first.to_string(), "--all", "--"]);
-        inside.args(["setpriv", "--pdeathsig", "KILL", program]);
+        inside.args(["nice", "-n", "-10", "setpriv", "--pdeathsig", "KILL", program]);
         inside.env("PATH", programs()).env("HOME", "/root");
         inside
     }
 
-    /// A program on it as one of its users, as a service runs: at home in `home`, and ahead of what else this machine
-    /// does, since on a computer of its own it would have the processor for itself.
+    /// A program on it as one of its users, as a service runs: at home in `home`.
     pub fn command_as(&self, user: &str, home: &str, program: &str) -> Command {
-        let mut inside = self.command("nice");
-        inside.args(["-n", "-10", "setpriv"]);
+        let mut inside = self.command("setpriv");
         let [uid, gid] = ["reuid", "regid"].map(|id| format!("--{id}={user}"));
         inside.args([&uid, &gid, "--clear-groups", "--pdeathsig", "KILL", program]).env("HOME", home).env("USER", user);
         inside

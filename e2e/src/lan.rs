@@ -3,6 +3,7 @@
 //! `guide/install.md`, word for word. What is not of the guide stands in flags: simulated cameras, short segments.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -16,6 +17,9 @@ use crate::process::{Process, ours, wait_for};
 /// Where the packages have footage lie.
 const VIDEOS: &str = "/var/lib/syncslate/videos";
 const DOWNLOADS: &str = "/var/lib/syncslate/video_downloads";
+
+/// chrony asks every 4 to 16 s and wants several answers, of which it takes none that was long on its way.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The set.
 #[derive(Debug)]
@@ -99,7 +103,8 @@ impl Lan {
     /// Waits until node `i` says that its clock is in step, and how well; gives the reading. chrony's first bounds are
     /// seconds wide.
     pub fn clock_in_step(&self, i: usize) -> Value {
-        self.operator.status(i, "to say that its clock is in step", |status| {
+        let what = format!("cam{i} to say that its clock is in step");
+        self.operator.ear.wait_for(CLOCK_PATIENCE, &what, &format!("status/{}", ip(i)), |status| {
             let clock = &status["clock"];
             (clock["synced"] == true && clock["error_us"].as_i64()? < 4_000).then(|| clock.clone())
         })

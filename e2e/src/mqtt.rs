@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::process::{Process, command};
+use crate::process::{PATIENCE, Process, command};
 
 /// A message that was heard.
 #[derive(Clone, Debug)]
@@ -77,9 +78,16 @@ impl Ear {
     /// # Panics
     /// When none comes in time.
     pub fn wait<T>(&self, what: &str, topic: &str, find: impl Fn(&Value) -> Option<T>) -> T {
-        self.0
-            .out
-            .wait(what, |line| parse(line).filter(|heard| heard.topic == topic).and_then(|heard| find(&heard.json)))
+        self.wait_for(PATIENCE, what, topic, find)
+    }
+
+    /// The same with another patience.
+    ///
+    /// # Panics
+    /// When none comes within it.
+    pub fn wait_for<T>(&self, patience: Duration, what: &str, topic: &str, find: impl Fn(&Value) -> Option<T>) -> T {
+        let find = |line: &str| parse(line).filter(|heard| heard.topic == topic).and_then(|heard| find(&heard.json));
+        self.0.out.wait_for(patience, what, find)
     }
 
     /// Everything that was heard.

@@ -38,7 +38,15 @@ impl Lines {
     /// # Panics
     /// When none comes in time.
     pub fn wait<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
-        let until = now() + PATIENCE;
+        self.wait_for(PATIENCE, what, find)
+    }
+
+    /// The same with another patience.
+    ///
+    /// # Panics
+    /// When none comes within it.
+    pub fn wait_for<T>(&self, patience: Duration, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let until = now() + patience;
         let mut lines = self.0.0.lock().unwrap();
         loop {
             if let Some(found) = lines.iter().find_map(|line| find(line)) {

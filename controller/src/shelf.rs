@@ -94,13 +94,15 @@ fn start_watching(
         )
     };
     fs::create_dir_all(folder).map_err(|e| failed("making", &e))?;
-    let root = folder.to_owned();
+    // The watcher names what it sees by absolute paths.
+    let root = std::path::absolute(folder).map_err(|e| failed("finding", &e))?;
+    let watched = root.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Our own looking makes access events: only what changes something counts.
         if event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
             return;
         }
-        let names = event.ok().filter(|event| !event.need_rescan()).map(|event| takes_of(&root, &event.paths));
+        let names = event.ok().filter(|event| !event.need_rescan()).and_then(|event| takes_of(&root, &event.paths));
         let mut touched = touched.lock().unwrap_or_else(PoisonError::into_inner);
         match (touched.as_mut(), names) {
             (Some(touched), Some(names)) => touched.extend(names),
@@ -109,7 +111,7 @@ fn start_watching(
         let _ = changed.try_send(());
     })
     .map_err(|e| failed("watching", &e))?;
-    watcher.watch(folder, RecursiveMode::Recursive).map_err(|e| failed("watching", &e))?;
+    watcher.watch(&watched, RecursiveMode::Recursive).map_err(|e| failed("watching", &e))?;
     Ok(watcher)
 }
 
@@ -117,11 +119,11 @@ fn identity(folder: &Path) -> Option<(u64, u64)> {
     fs::metadata(folder).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
-/// The takes in whose folders these paths lie.
-fn takes_of(root: &Path, paths: &[PathBuf]) -> Vec<TakeName> {
-    let first =
-        |path: &PathBuf| path.strip_prefix(root).ok()?.components().next().map(|name| name.as_os_str().to_owned());
-    paths.iter().filter_map(first).filter_map(|name| TakeName::new(name.to_str()?).ok()).collect()
+/// The takes in whose folders these paths lie; `None` when one lies elsewhere.
+fn takes_of(root: &Path, paths: &[PathBuf]) -> Option<Vec<TakeName>> {
+    let below: Option<Vec<&Path>> = paths.iter().map(|path| path.strip_prefix(root).ok()).collect();
+    let first = |path: &&Path| TakeName::new(path.components().next()?.as_os_str().to_str()?).ok();
+    Some(below?.iter().filter_map(first).collect())
 }
 
 /// What is in the folder now. What cannot be read is not there.

@@ -51,7 +51,22 @@ fn only_what_has_changed_is_read_again() {
 
 #[test]
 fn paths_tell_their_takes() {
-    let paths = ["/d/A/10.0.0.1/file", "/d/B", "/d", "/elsewhere/C", "/d/.trash/x"].map(PathBuf::from);
-    let names: Vec<_> = takes_of(Path::new("/d"), &paths).iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["A", "B"]);
+    let takes = |paths: &[&str]| {
+        let paths: Vec<_> = paths.iter().map(PathBuf::from).collect();
+        takes_of(Path::new("/d"), &paths).map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(takes(&["/d/A/10.0.0.1/file", "/d/B", "/d", "/d/.trash/x"]), Some(vec!["A".into(), "B".into()]));
+    assert_eq!(takes(&["/d/A", "/elsewhere/C"]), None, "anything may have happened");
+}
+
+#[tokio::test]
+async fn a_folder_named_from_here_is_watched_too() {
+    let outer = tempfile::tempdir_in(".").unwrap();
+    let folder = Path::new(".").join(outer.path().file_name().unwrap());
+    let touched = Arc::new(Mutex::new(Some(BTreeSet::new())));
+    let (changed, mut changes) = mpsc::channel(1);
+    let _watcher = start_watching(&folder, Arc::clone(&touched), changed).unwrap();
+    fs::create_dir(folder.join("A")).unwrap();
+    tokio::time::timeout(Duration::from_secs(30), changes.recv()).await.unwrap().unwrap();
+    assert_eq!(*touched.lock().unwrap(), Some([TakeName::new("A").unwrap()].into()));
 }

@@ -37,8 +37,7 @@ impl Shot {
         for i in 1..=3 {
             rig.finished(i, &idle);
         }
-        assert_eq!(rig.ask("download", name)["ok"], json!(true));
-        rig.ear.wait("the download", &format!("download/{name}"), |d| (d["state"] == "done").then_some(()));
+        rig.download(name);
         Self { rig, idle }
     }
 
@@ -50,7 +49,7 @@ impl Shot {
         Wall::parse(self.idle[field].as_str().unwrap()).unwrap()
     }
 
-    /// Exports by the command line; what it said.
+    /// A camera's film; `end` is what stands behind the take in its name.
     fn film(&self, ip: Ipv4Addr, end: &str) -> PathBuf {
         let [a, b, c, d] = ip.octets();
         let stamp = &self.idle["id"].as_str().unwrap()[self.name().len() + 1..];

@@ -55,8 +55,7 @@ fn every_page_is_good_to_every_eye() {
     rig.ask("mark", "a rather long note that has to find its place in a narrow column, too");
     let idle = rig.cut();
     (1..=2).for_each(|i| drop(rig.finished(i, &idle)));
-    rig.ask("download", "");
-    rig.ear.wait("the download to be done", "download/looks_01", |told| (told["state"] == "done").then_some(()));
+    rig.download("looks_01");
     rig.export("looks_01", &[]);
     let node = format!("/nodes/{}", rig.ips()[0]);
     let pages = [

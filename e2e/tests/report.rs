@@ -34,8 +34,7 @@ fn report(rig: &Rig, idle: &Value) -> Value {
     for i in 1..=3 {
         rig.finished(i, idle);
     }
-    assert_eq!(rig.ask("download", take)["ok"], json!(true));
-    rig.ear.wait("the download", &format!("download/{take}"), |d| (d["state"] == "done").then_some(()));
+    rig.download(take);
     let path = rig.downloads().join(take).join(format!("{id}_sync.json"));
     let read = || serde_json::from_slice::<Value>(&std::fs::read(&path).ok()?).ok();
     wait_for("the sync report", || read().is_some_and(|report| report["complete"] == true));

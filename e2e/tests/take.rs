@@ -53,8 +53,7 @@ fn three_cameras_roll_on_one_instant_and_the_footage_lands_sorted() {
         assert!(manifest.segments[0].frames == 150 && manifest.segments[1].frames == 150, "{manifest:?}");
     }
 
-    assert_eq!(rig.ask("download", "test_001_windy")["ok"], json!(true));
-    rig.ear.wait("the download", "download/test_001_windy", |d| (d["state"] == "done").then_some(()));
+    rig.download("test_001_windy");
     for (i, ip) in rig.ips().into_iter().enumerate() {
         let folder = rig.downloads().join("test_001_windy").join(ip.to_string());
         let here = Footage::new(&folder, &idle, ip);

@@ -44,9 +44,7 @@ fn three(folder: &Path) {
     shoot(folder, rig.http, &[("rolling-3", "/"), ("node-rolling", &node)], "cam1");
     let idle = rig.cut();
     (1..=3).for_each(|i| drop(rig.finished(i, &idle)));
-    rig.ask("download", "");
-    let topic = "download/scene_12_take_03";
-    rig.ear.wait("the download to be done", topic, |told| (told["state"] == "done").then_some(()));
+    rig.download("scene_12_take_03");
     rig.export("scene_12_take_03", &[]);
     let pages = [
         ("control-3", "/"),

@@ -1,6 +1,6 @@
 //! When rumqttd's logs, one for each filter's number, are turned, so that they forget.
 //!
-//! Pure: the instant is an argument. rumqttd keeps the last messages of each filter for ever, half a megabyte or sixteen
+//! Pure: the instant is an argument. rumqttd keeps the last messages of each filter for ever, half a megabyte or eight
 //! segments of any size, whether somebody reads them or not, and never drops a log; hundreds of nodes with a filter of
 //! their own each would fill hundreds of them. A blank message that fills a segment makes it drop the oldest one: a log
 //! that has got something is turned by one every [`TURN`], until nothing but blanks is left in it.

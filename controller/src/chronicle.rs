@@ -122,8 +122,9 @@ pub struct Chronicler {
     marks: Vec<Mark>,
     nodes: BTreeMap<Ipv4Addr, Seen>,
     downloads: BTreeMap<TakeName, BTreeMap<Ipv4Addr, DownloadState>>,
-    /// As it was, and whose footage lay where.
+    /// The list itself, to know at once that it is another one.
     takes: Arc<[TakeSummary]>,
+    /// In which folder each take lay.
     library: BTreeMap<TakeId, TakeName>,
     deleted: BTreeMap<(TakeName, Ipv4Addr), usize>,
     notices: BTreeSet<String>,

@@ -3,21 +3,19 @@
 //! changed since, or came while no controller ran, gets a new one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
 use syncslate_report::folder;
-use syncslate_report::model::{VERSION, Weight};
+use syncslate_report::model::Weight;
 use syncslate_report::names::{self, Form};
 use syncslate_report::{Limits, Report, Verdict, page};
 use syncslate_shared::report::Failure;
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 use tokio::sync::watch;
 
-use crate::snapshot::{SyncSummary, TakeSummary};
+use crate::snapshot::TakeSummary;
 
 /// Files come one after another: a take whose report was made is looked at again after this time, not at once.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -117,26 +115,6 @@ pub fn tell(
         worst = worst.max(report.verdict);
     }
     Ok(worst)
-}
-
-/// The part of a report that a list shows.
-#[derive(Deserialize)]
-struct Brief {
-    v: u32,
-    verdict: Verdict,
-    complete: bool,
-    summary: String,
-}
-
-/// What a list of takes says of the reports of these, which lie in `folder`.
-pub fn verdicts(folder: &Path, ids: &[TakeId]) -> Vec<SyncSummary> {
-    let one = |id: &TakeId| {
-        let json = fs::read(folder.join(names::file(id, Form::Json))).ok()?;
-        let brief = serde_json::from_slice::<Brief>(&json).ok().filter(|brief| brief.v == VERSION)?;
-        let Brief { verdict, complete, summary, .. } = brief;
-        Some(SyncSummary { id: id.clone(), verdict, complete, summary })
-    };
-    ids.iter().filter_map(one).collect()
 }
 
 #[cfg(test)]

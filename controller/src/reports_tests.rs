@@ -1,3 +1,4 @@
+use std::fs;
 use std::sync::Arc;
 
 use syncslate_shared::files::{Base, FRAMES_HEADER, Kind};

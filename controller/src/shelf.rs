@@ -12,6 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecursiveMode, Watcher as _};
+use serde::Deserialize;
+use syncslate_report::Verdict;
+use syncslate_report::model::VERSION;
+use syncslate_report::names::{self, Form};
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::manifest::Manifest;
 use syncslate_shared::protocol::read;
@@ -23,8 +27,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::homes;
 use crate::ledger::Ledger;
 use crate::library::{Shelved, newest_first, summarize};
-use crate::reports;
-use crate::snapshot::{NodeFiles, TakeSummary};
+use crate::snapshot::{NodeFiles, SyncSummary, TakeSummary};
 
 /// Changes come in swarms: what happens within this time is looked at once.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -40,6 +43,7 @@ pub async fn watch(folder: PathBuf, told: impl Fn(Vec<TakeSummary>) + Send) {
     let mut complaint = String::new();
     loop {
         let touched = Arc::new(Mutex::new(Some(BTreeSet::new())));
+        // Kept open here, so that without a watcher there are no changes rather than no end of them.
         let (changed, mut changes) = mpsc::channel(1);
         let watcher = start_watching(&folder, Arc::clone(&touched), changed.clone());
         if let Err(why) = &watcher
@@ -255,11 +259,8 @@ fn summary(downloads: &Path, take: &TakeName, files: Vec<Found>) -> Option<TakeS
         }
     };
     let inner = files.into_iter().filter(|file| !file.inner.is_empty());
-    let takes = summarize(
-        inner.map(shelved),
-        |_, id, nodes| length_ms(&folder, id, nodes),
-        |_, ids| reports::verdicts(&folder, ids),
-    );
+    let takes =
+        summarize(inner.map(shelved), |_, id, nodes| length_ms(&folder, id, nodes), |_, ids| verdicts(&folder, ids));
     takes.into_iter().next()
 }
 
@@ -276,6 +277,26 @@ fn length_ms(folder: &Path, id: &TakeId, nodes: &[NodeFiles]) -> Option<u64> {
         let manifest: Manifest = read(&fs::read(path).ok()?).ok()?;
         u64::try_from(manifest.t1?.since_us(manifest.t0) / 1000).ok()
     })
+}
+
+/// The part of a report that a list shows.
+#[derive(Deserialize)]
+struct Brief {
+    v: u32,
+    verdict: Verdict,
+    complete: bool,
+    summary: String,
+}
+
+/// What a list of takes says of the reports of these, which lie in `folder`.
+fn verdicts(folder: &Path, ids: &[TakeId]) -> Vec<SyncSummary> {
+    let one = |id: &TakeId| {
+        let json = fs::read(folder.join(names::file(id, Form::Json))).ok()?;
+        let brief = serde_json::from_slice::<Brief>(&json).ok().filter(|brief| brief.v == VERSION)?;
+        let Brief { verdict, complete, summary, .. } = brief;
+        Some(SyncSummary { id: id.clone(), verdict, complete, summary })
+    };
+    ids.iter().filter_map(one).collect()
 }
 
 #[cfg(test)]

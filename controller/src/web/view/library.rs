@@ -51,9 +51,16 @@ pub(in crate::web) struct Library {
     name: String,
     /// Whether there are so many that one wants to seek.
     many: bool,
-    /// Where newer and older ones stand.
-    newer: Option<String>,
-    older: Option<String>,
+    /// To newer and older ones.
+    turns: Vec<Turn>,
+}
+
+/// A link to a neighbouring page.
+#[derive(Clone, Debug, Serialize)]
+struct Turn {
+    href: String,
+    rel: &'static str,
+    text: &'static str,
 }
 
 /// A take in a list.
@@ -155,14 +162,16 @@ impl Library {
         let count = words::count(found.len() as u64, "take", "takes");
         let last = found.len().div_ceil(PAGE).max(1);
         let page = sought.page.clamp(1, last);
+        let turn = |page, rel, text| Turn { href: sought.href(page), rel, text };
+        let newer = (page > 1).then(|| turn(page - 1, "prev", "Newer takes"));
+        let older = (page < last).then(|| turn(page + 1, "next", "Older takes"));
         let lines = found.iter().skip((page - 1) * PAGE).take(PAGE);
         Self {
             takes: lines.map(|take| TakeLine::of(take, snapshot)).collect(),
             summary: format!("{count} · {}", words::bytes(bytes)),
             name: sought.name.clone(),
             many: snapshot.takes.len() > RECENT,
-            newer: (page > 1).then(|| sought.href(page - 1)),
-            older: (page < last).then(|| sought.href(page + 1)),
+            turns: newer.into_iter().chain(older).collect(),
         }
     }
 }

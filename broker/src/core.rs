@@ -4,6 +4,7 @@
 //! links and subscriptions and the messages that the old one had not confirmed, and no client notices.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,6 +23,9 @@ use crate::router::{Gone, Router};
 const PROBE: Duration = Duration::from_millis(150);
 /// Operations between two confirmations.
 const BATCH: usize = 512;
+/// How long sessions are waited for that have not taken what is on a full log. They do within a millisecond; what is
+/// longer is one that is just being handed to another connection, or a machine that does nothing else either.
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// What the thread is asked to do.
 pub(crate) enum Op {
@@ -57,6 +61,8 @@ pub(crate) struct Link {
     pub(crate) marks: usize,
     /// The router waits to be told that this link takes more.
     pub(crate) asleep: bool,
+    /// The latest turn of a log that came out of it.
+    pub(crate) turned: Arc<AtomicU64>,
     /// After a restart: the same link of the new router.
     pub(crate) fresh: mpsc::UnboundedReceiver<LinkRx>,
 }
@@ -72,6 +78,7 @@ pub(crate) struct Restart {
 struct Entry {
     tx: LinkTx,
     slots: BTreeSet<Slot>,
+    turned: Arc<AtomicU64>,
     fresh: mpsc::UnboundedSender<LinkRx>,
 }
 
@@ -82,6 +89,8 @@ struct Core {
     entries: Vec<Entry>,
     pool: Vec<Link>,
     logs: Logs,
+    /// How often a log was turned.
+    turns: u64,
     /// Published since the last confirmation.
     batch: Vec<(Option<Message>, Option<Done>)>,
     restarted: Box<dyn Fn(Restart) + Send>,
@@ -102,6 +111,7 @@ pub(crate) fn start(
         entries: Vec::new(),
         pool: Vec::new(),
         logs: Logs::default(),
+        turns: 0,
         batch: Vec::new(),
         restarted,
     };
@@ -129,7 +139,7 @@ impl Core {
                 }
             }
             while let Some(slot) = self.logs.due(crate::clock::now()) {
-                self.router.turn(slot);
+                self.turn(slot);
             }
             self.confirm();
         }
@@ -139,9 +149,9 @@ impl Core {
     fn apply(&mut self, op: Op) {
         let result = match op {
             Op::Publish(message, done) => {
-                self.route(&message);
+                let routed = self.route(&message);
                 self.batch.push((Some(message), done));
-                Ok(())
+                routed
             }
             Op::Pass(done) => {
                 self.batch.push((None, Some(done)));
@@ -169,7 +179,7 @@ impl Core {
         }
     }
 
-    fn route(&mut self, message: &Message) {
+    fn route(&mut self, message: &Message) -> Result<(), Gone> {
         let now = crate::clock::now();
         let found = self.filters.read().unwrap_or_else(PoisonError::into_inner).matching(&message.topic);
         for (slots, together) in [(&found.all, &found.all[..]), (&found.one, &[])] {
@@ -179,11 +189,31 @@ impl Core {
             let (header, payload) = message.packed(together);
             for slot in slots {
                 self.router.publish(*slot, header.clone(), payload.clone());
-                if self.logs.grown(*slot, now) {
-                    self.filters.write().unwrap_or_else(PoisonError::into_inner).busy(*slot);
+                if self.logs.grown(*slot, payload.len(), now) {
+                    self.relieve(*slot)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    fn turn(&mut self, slot: Slot) {
+        self.turns += 1;
+        self.router.turn(slot, self.turns);
+    }
+
+    /// Turns a full log and waits until its sessions have taken what is on it, so that nothing is dropped unread however
+    /// much comes at once. Who sends waits with it.
+    fn relieve(&mut self, slot: Slot) -> Result<(), Gone> {
+        self.turn(slot);
+        self.router.flush()?;
+        let deadline = crate::clock::now() + CATCH_UP;
+        for entry in self.entries.iter().filter(|entry| entry.slots.contains(&slot)) {
+            while entry.turned.load(Ordering::Relaxed) < self.turns && crate::clock::now() < deadline {
+                std::thread::sleep(Duration::from_micros(50));
+            }
+        }
+        Ok(())
     }
 
     fn subscribe(&mut self, link: usize, slot: Slot) -> Result<(), Gone> {
@@ -232,12 +262,14 @@ impl Core {
             link.marks += 1;
         }
         if let Some(link) = self.pool.pop() {
+            link.turned.store(0, Ordering::Relaxed);
             return Ok(link);
         }
         let (tx, rx) = self.router.open()?;
         let (fresh_tx, fresh) = mpsc::unbounded_channel();
-        self.entries.push(Entry { tx, slots: BTreeSet::new(), fresh: fresh_tx });
-        Ok(Link { number: self.entries.len() - 1, rx, marks: 0, asleep: false, fresh })
+        let turned = Arc::new(AtomicU64::new(0));
+        self.entries.push(Entry { tx, slots: BTreeSet::new(), turned: turned.clone(), fresh: fresh_tx });
+        Ok(Link { number: self.entries.len() - 1, rx, marks: 0, asleep: false, turned, fresh })
     }
 
     fn release(&mut self, mut link: Link) -> Result<(), Gone> {
@@ -301,10 +333,8 @@ impl Core {
             }
         }
         let batch = std::mem::take(&mut self.batch);
-        for message in batch.iter().filter_map(|(message, _)| message.as_ref()) {
-            self.route(message);
-        }
+        let routed = batch.iter().filter_map(|(message, _)| message.as_ref()).try_for_each(|m| self.route(m));
         self.batch = batch;
-        self.router.flush()
+        routed.and_then(|()| self.router.flush())
     }
 }

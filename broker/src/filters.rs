@@ -3,20 +3,14 @@
 //! Pure. rumqttd never sees a client's topic: it routes on `f/<number>`. Its own tables of topics and filters only ever
 //! grow (`router/logs.rs:63`) and its matching panics on some names (`protocol/mod.rs:658`); numbers are used again, so
 //! behind the guard there are hardly more of them than there were filters at one time.
-//!
-//! A log that has held many messages keeps its memory for ever, so a busy filter that goes and comes again gets its own
-//! number again, and no other filter's log grows in its place.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::groups::Groups;
 use crate::topic;
 
 /// A filter's number inside rumqttd; of a shared subscription each member has one of its own.
 pub(crate) type Slot = u32;
-
-/// How many numbers are kept for busy filters that nobody is subscribed to.
-const KEPT: usize = 8;
 
 #[derive(Debug, Default)]
 struct Node {
@@ -42,26 +36,19 @@ pub(crate) struct Filters {
     users: Vec<usize>,
     /// The smallest is given first, so that the same few are used again and again.
     free: BTreeSet<Slot>,
-    /// Numbers by which many messages came at some time.
-    busy: HashSet<Slot>,
-    /// Busy numbers without a user, for the filters that they had; those unused for the longest time are in front.
-    kept: VecDeque<(Box<str>, Slot)>,
 }
 
 impl Filters {
     /// One more user of a filter.
     pub(crate) fn add(&mut self, whole: &str) -> Slot {
         let (group, filter) = split(whole);
-        let own = self.kept.iter().position(|(name, _)| **name == *whole);
         let node = filter.split('/').fold(&mut self.root, |node, level| node.children.entry(level.into()).or_default());
         let slot = match (group, node.slot) {
             (None, Some(slot)) => slot,
-            _ => {
-                own.and_then(|i| Some(self.kept.remove(i)?.1)).or_else(|| self.free.pop_first()).unwrap_or_else(|| {
-                    self.users.push(0);
-                    Slot::try_from(self.users.len() - 1).unwrap_or(Slot::MAX)
-                })
-            }
+            _ => self.free.pop_first().unwrap_or_else(|| {
+                self.users.push(0);
+                Slot::try_from(self.users.len() - 1).unwrap_or(Slot::MAX)
+            }),
         };
         match group {
             None => node.slot = Some(slot),
@@ -73,25 +60,13 @@ impl Filters {
         slot
     }
 
-    /// One user less. When nobody is left the number is free for another filter, a busy one after a while.
+    /// One user less. When nobody is left the number is free for another filter.
     pub(crate) fn remove(&mut self, whole: &str, slot: Slot) {
         let (group, filter) = split(whole);
         let levels: Vec<&str> = filter.split('/').collect();
-        if !remove(&mut self.root, &levels, group, slot, &mut self.users) {
-            return;
-        }
-        if self.busy.contains(&slot) {
-            self.kept.push_back((whole.into(), slot));
-            let longest = if self.kept.len() > KEPT { self.kept.pop_front() } else { None };
-            self.free.extend(longest.map(|(_, slot)| slot));
-        } else {
+        if remove(&mut self.root, &levels, group, slot, &mut self.users) {
             self.free.insert(slot);
         }
-    }
-
-    /// Many messages have come by this number.
-    pub(crate) fn busy(&mut self, slot: Slot) {
-        self.busy.insert(slot);
     }
 
     /// A member of a group is away, or here again. Filters that nobody shares are not concerned.
@@ -217,31 +192,6 @@ mod tests {
         }
         assert_eq!(table.slots(), 1);
         assert!(table.root.children.is_empty());
-    }
-
-    #[test]
-    fn busy_filters_get_their_own_numbers_again() {
-        let mut table = Filters::default();
-        let quiet = table.add("quiet");
-        let busy = table.add("#");
-        table.busy(busy);
-        table.remove("#", busy);
-        table.remove("quiet", quiet);
-        let others: Vec<_> = (0..7).map(|i| (format!("c/{i}"), table.add(&format!("c/{i}")))).collect();
-        assert!(others.iter().all(|(_, slot)| *slot != busy));
-        assert_eq!(table.add("#"), busy);
-        for (filter, slot) in others.iter().map(|(f, s)| (f.as_str(), *s)).chain([("#", busy)]) {
-            table.busy(slot);
-            table.remove(filter, slot);
-        }
-        assert_eq!(table.slots(), 8);
-        for filter in ["x", "y"] {
-            let slot = table.add(filter);
-            table.busy(slot);
-            table.remove(filter, slot);
-        }
-        assert_eq!(table.slots(), 9, "no more than a few are kept");
-        assert_ne!(table.add("c/0"), others[0].1, "the one unused for the longest time was given away");
     }
 
     #[test]

@@ -277,6 +277,8 @@ impl Hub {
     /// Ends a session.
     pub(crate) fn end(&self, held: Held) {
         if let Some(link) = held.link {
+            // Nobody takes anything from it any more, so nobody waits for that either.
+            link.turned.store(u64::MAX, Ordering::Relaxed);
             self.op(Op::Release(link));
         }
         let mut filters = self.filters.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,27 +1,30 @@
-//! When rumqttd's logs, one for each filter's number, are turned, so that they forget.
+//! When rumqttd's logs, one for each filter's number, are turned, so that they forget, and are never too short.
 //!
-//! Pure: the instant is an argument. rumqttd keeps the last messages of each filter for ever, half a megabyte or eight
+//! Pure: the instant is an argument. rumqttd keeps the last messages of each filter for ever, a quarter megabyte or two
 //! segments of any size, whether somebody reads them or not, and never drops a log; hundreds of nodes with a filter of
-//! their own each would fill hundreds of them. A blank message that fills a segment makes it drop the oldest one: a log
-//! that has got something is turned by one every [`TURN`], until nothing but blanks is left in it.
+//! their own each would fill hundreds of them. A blank message that fills a segment makes it drop the oldest one. A log
+//! that has got something is turned by one every [`TURN`], until nothing but blanks is left in it; and at once when half
+//! a segment has been put on it, because rumqttd also drops what nobody has read yet (`segments/mod.rs:148`).
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::filters::Slot;
-use crate::router::SEGMENTS;
+use crate::router::{SEGMENT_BYTES, SEGMENTS};
 
-/// A message lies in its log for [`SEGMENTS`] turns, as far as there is room. Sessions take it within milliseconds.
-const TURN: Duration = Duration::from_secs(1);
-/// A log that has got so many messages has tables of some size, and parts of them stay also when it is turned.
-const MANY: usize = 1000;
+/// A message lies in its log for a turn at least, as far as there is room. Sessions take it within milliseconds.
+const TURN: Duration = Duration::from_secs(4);
+/// A segment's table has room for 1,024 messages (`segments/segment.rs:34`) and grows with more, for good.
+const MESSAGES: usize = 1000;
+const BYTES: usize = SEGMENT_BYTES / 2;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Log {
     /// How many turns it takes until it is empty; 0 if it is.
     turns: usize,
-    /// As many messages as it ever got.
+    /// What has been put on it since it was full.
     messages: usize,
+    bytes: usize,
 }
 
 /// All logs, by their numbers.
@@ -33,8 +36,8 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// A message was put on it. True, once for each log: there have been many.
-    pub(crate) fn grown(&mut self, slot: Slot, now: Instant) -> bool {
+    /// A message of so many bytes was put on it. True if its segment is full by that and wants to be turned.
+    pub(crate) fn grown(&mut self, slot: Slot, bytes: usize, now: Instant) -> bool {
         let number = slot as usize;
         if self.logs.len() <= number {
             self.logs.resize(number + 1, Log::default());
@@ -45,8 +48,13 @@ impl Logs {
         }
         // One more than there are segments: the blank that fills the active one does not close it.
         log.turns = SEGMENTS + 1;
-        log.messages = log.messages.saturating_add(1);
-        log.messages == MANY
+        log.messages += 1;
+        log.bytes = log.bytes.saturating_add(bytes);
+        let full = log.messages >= MESSAGES || log.bytes >= BYTES;
+        if full {
+            (log.messages, log.bytes) = (0, 0);
+        }
+        full
     }
 
     /// The next one to be turned now; `None` when there is no more.
@@ -81,14 +89,14 @@ mod tests {
     #[test]
     fn a_log_is_turned_until_it_is_empty_and_then_left_alone() {
         let (mut logs, begin) = (Logs::default(), crate::clock::now());
-        logs.grown(7, begin);
-        logs.grown(7, begin + TURN / 2);
+        logs.grown(7, 1, begin);
+        logs.grown(7, 1, begin + TURN / 2);
         assert_eq!(all_due(&mut logs, begin + TURN / 2), [0; 0]);
         for turn in 1..=SEGMENTS + 1 {
             assert_eq!(all_due(&mut logs, begin + TURN * turn as u32), [7], "turn {turn}");
         }
         assert_eq!(all_due(&mut logs, begin + TURN * 1000), [0; 0]);
-        logs.grown(7, begin + TURN * 1000);
+        logs.grown(7, 1, begin + TURN * 1000);
         assert_eq!(all_due(&mut logs, begin + TURN * 1001), [7]);
     }
 
@@ -96,27 +104,30 @@ mod tests {
     fn who_gets_messages_all_the_time_is_turned_all_the_time_and_once_each() {
         let (mut logs, begin) = (Logs::default(), crate::clock::now());
         let mut turned = [0; 3];
-        for ms in 0..60_000 {
+        for ms in 0..15_000 * TURN.as_secs() {
             let now = begin + Duration::from_millis(ms);
-            logs.grown(u32::try_from(ms % 3).unwrap(), now);
+            logs.grown(u32::try_from(ms % 3).unwrap(), 1, now);
             all_due(&mut logs, now).iter().for_each(|slot| turned[*slot as usize] += 1);
         }
-        assert_eq!(turned, [59; 3]);
+        assert_eq!(turned, [14; 3]);
     }
 
     #[test]
-    fn many_messages_are_told_once() {
+    fn a_log_is_full_by_messages_or_by_bytes() {
         let (mut logs, begin) = (Logs::default(), crate::clock::now());
-        assert_eq!((0..5 * MANY).filter(|_| logs.grown(7, begin)).count(), 1);
+        assert_eq!((0..5 * MESSAGES).filter(|_| logs.grown(7, 1, begin)).count(), 5);
+        assert_eq!((0..40).filter(|_| logs.grown(7, BYTES / 4, begin)).count(), 10);
+        assert!(logs.grown(7, 100 * BYTES, begin), "one alone");
+        assert!(!logs.grown(7, 1, begin), "and then there is room again");
     }
 
     #[test]
     fn a_new_router_has_nothing_to_forget() {
         let (mut logs, begin) = (Logs::default(), crate::clock::now());
-        logs.grown(3, begin);
+        logs.grown(3, 1, begin);
         logs.renewed();
         assert_eq!(all_due(&mut logs, begin + TURN * 2), [0; 0]);
-        logs.grown(0, begin + TURN * 2);
+        logs.grown(0, 1, begin + TURN * 2);
         assert_eq!(all_due(&mut logs, begin + TURN * 3), [0]);
     }
 }

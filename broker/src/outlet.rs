@@ -1,6 +1,7 @@
 //! What comes out of the router for one session.
 
 use std::future::pending;
+use std::sync::atomic::Ordering;
 
 use rumqttd::Notification;
 use rumqttd::local::LinkRx;
@@ -9,7 +10,7 @@ use rumqttd::protocol::Packet;
 use crate::core::Link;
 use crate::hub::{Held, Hub};
 use crate::message::Message;
-use crate::router::slot_of;
+use crate::router::{slot_of, turn_of};
 use crate::session::Offer;
 
 /// What one step brought.
@@ -116,6 +117,9 @@ fn take(hub: &Hub, held: &mut Held, notification: Notification) -> Outcome {
             let Some(slot) = slot_of(&forward.publish.topic) else {
                 return Outcome::Nothing;
             };
+            if let Some(turn) = header.as_deref().and_then(turn_of) {
+                link.turned.fetch_max(turn, Ordering::Relaxed);
+            }
             let gap = forward.cursor.is_some_and(|(_, offset)| held.session.gap(slot, offset));
             let offer = match Message::unpacked(header, forward.publish.payload) {
                 Some((message, slots)) => held.session.offer(slot, &slots, &message, hub.now_ms()),

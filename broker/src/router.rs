@@ -25,10 +25,11 @@ use crate::filters::Slot;
 /// How long the router may take to answer.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// The log of one filter: at most this many segments of this size. A session drains its link all the time, so the log
-/// only has to bridge a moment. Each segment costs a page of memory at least.
-pub(crate) const SEGMENTS: usize = 8;
-const SEGMENT_BYTES: usize = 64 << 10;
+/// The log of one filter: at most this many segments of this size. As few as rumqttd works with: each one that was ever
+/// begun keeps a table of 1,024 entries, of which a page of memory at least is touched, and there are three logs for each
+/// node. What is not read is not dropped for that: see [`crate::logs`].
+pub(crate) const SEGMENTS: usize = 2;
+pub(crate) const SEGMENT_BYTES: usize = 128 << 10;
 
 /// Why a router is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(crate) struct Router {
     ingress: (LinkTx, LinkRx),
     /// Something was pushed to the ingress and not yet announced.
     dirty: bool,
+    /// What fills a segment. Nobody reads it, so it takes no memory.
+    blank: Bytes,
     opener: mpsc::Sender<String>,
     opened: mpsc::Receiver<Opened>,
     links: u64,
@@ -86,7 +89,8 @@ impl Router {
             })
             .map_err(|_| Gone::Dead)?;
         let ingress = open(&opener, &opened, "ingress".to_owned())?;
-        Ok(Router { ingress, dirty: false, opener, opened, links: 0 })
+        let blank = Bytes::from(vec![0; SEGMENT_BYTES]);
+        Ok(Router { ingress, dirty: false, blank, opener, opened, links: 0 })
     }
 
     /// A link of its own for one session.
@@ -105,9 +109,8 @@ impl Router {
 
     /// Fills a log's newest segment with a message that costs nothing and that no session takes for one; with the next
     /// message the oldest segment is dropped. A log cannot be dropped or emptied otherwise.
-    pub(crate) fn turn(&mut self, slot: Slot) {
-        static BLANK: [u8; SEGMENT_BYTES] = [0; SEGMENT_BYTES];
-        self.publish(slot, None, Bytes::from_static(&BLANK));
+    pub(crate) fn turn(&mut self, slot: Slot, number: u64) {
+        self.publish(slot, Some(Bytes::copy_from_slice(&number.to_be_bytes())), self.blank.clone());
     }
 
     /// Announces what was published, if anything.
@@ -217,6 +220,11 @@ fn kick(link: &mut LinkTx) -> Result<(), Gone> {
 
 fn inner_topic(slot: Slot) -> String {
     format!("f/{slot}")
+}
+
+/// The number of a turn, from the header of what came out of the router. A message's header is never so short.
+pub(crate) fn turn_of(header: &[u8]) -> Option<u64> {
+    header.try_into().ok().map(u64::from_be_bytes)
 }
 
 /// The filter's number that a message out of the router came by.

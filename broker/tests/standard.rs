@@ -171,6 +171,34 @@ async fn large_windows_of_pipelined_messages_are_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_many_send_at_once_all_arrives() {
+    let rig = Rig::new().await;
+    for (bytes, each) in [(20, 5000), (100_000, 40), (2_000_000, 2)] {
+        let mut sub = Raw::connect(rig.addr, "sub").await;
+        sub.send(&subscribe("large", 1)).await;
+        sub.packet().await;
+        let payload = "x".repeat(bytes);
+        let all: Vec<u8> = (1..=each).flat_map(|i| publish("large", &payload, 1, false, i)).collect();
+        let publishing = futures_util::future::join_all((0..8).map(async |n| {
+            let mut raw = Raw::connect(rig.addr, &format!("pub-{n}")).await;
+            raw.send(&all).await;
+            for _ in 0..each {
+                raw.packet().await;
+            }
+        }));
+        let receiving = async {
+            for _ in 0..8 * each {
+                let got = sub.packet().await;
+                // Behind the length, which has as many bytes as it needs, and the topic.
+                let id = &got[got.len() - bytes - 2..][..2];
+                sub.send(&[0x40, 2, id[0], id[1]]).await;
+            }
+        };
+        tokio::join!(publishing, receiving);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_connect_and_another_protocol_are_closed() {
     let rig = Rig::new().await;
     for level in [4, 5] {

@@ -1,7 +1,7 @@
 //! The loop with a real broker and real links: what a client sees.
 
 use serde_json::{Value, json};
-use syncslate_shared::command::{Command, ErrorCode};
+use syncslate_shared::command::{Command, CommandResult, ErrorCode};
 use syncslate_shared::protocol::{ControllerStatus, CurrentTake, Marks, StatusMessage, TakeState, read};
 use syncslate_shared::time::SystemClocks;
 
@@ -9,6 +9,7 @@ use syncslate_broker::accounts::Accounts;
 
 use super::*;
 use crate::kit::{ip, status};
+use crate::rsync::Rsync;
 use crate::settings::Ports;
 use crate::size::Size;
 

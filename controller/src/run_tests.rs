@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use syncslate_shared::command::{Command, CommandResult, ErrorCode};
-use syncslate_shared::protocol::{ControllerStatus, CurrentTake, Marks, StatusMessage, TakeState, read};
+use syncslate_shared::protocol::{ControllerStatus, CurrentTake, Departed, Marks, StatusMessage, TakeState, read};
 use syncslate_shared::time::SystemClocks;
 
 use syncslate_broker::accounts::Accounts;
@@ -188,4 +188,41 @@ async fn a_look_asks_the_node_for_pictures_and_shows_what_it_sends() {
     };
     let shown = tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
     assert_eq!(shown.jpeg.as_ref(), [0xff, 0xd8, 7]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_connections_will_is_contradicted_for_as_long_as_one_can_come() {
+    let mut stage = Stage::new().await;
+    let (topic, will) = (Topic::Status(ip(1)), write(&Departed::of(ip(1))));
+    let (node, mut ear) = Link::open(LinkSettings {
+        broker: stage.controller.mqtt().clone(),
+        access: Access::default(),
+        client: "node".into(),
+        prefix: "stage".into(),
+        subscriptions: vec!["take/+".into()],
+        will: Some((topic.clone(), will.clone())),
+    });
+    let armed = status(1, "armed", 900, 4.0, SystemClocks.wall(), &Value::Null).to_string();
+    node.say(&topic, armed.clone().into_bytes());
+    let at = topic.to_string();
+    let wait = stage.hear(&at, |json| (json == armed.as_bytes()).then_some(()));
+    wait.await;
+    stage.client.correct(&topic, will.clone());
+    stage.hear(&at, |json| (json == will).then_some(())).await;
+    stage.hear(&at, |json| (json == armed.as_bytes()).then_some(())).await;
+    // Later it does not hear its own words any more, so this stays.
+    let stays = async {
+        loop {
+            stage.client.correct(&topic, will.clone());
+            stage.hear(&at, |json| (json == will).then_some(())).await;
+            let back = stage.hear(&at, |json| (json == armed.as_bytes()).then_some(()));
+            if tokio::time::timeout(Duration::from_secs(1), back).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), stays).await.unwrap();
+    while let Ok(event) = ear.try_recv() {
+        assert!(!matches!(&event, LinkEvent::Message { topic, .. } if *topic == at), "{event:?}");
+    }
 }

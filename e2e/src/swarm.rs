@@ -139,7 +139,7 @@ impl Swarm {
 
 /// What a real node hears.
 fn subscriptions(ip: Ipv4Addr) -> Vec<String> {
-    let own = ["camera", "status", "order"].map(|topic| format!("{topic}/{ip}"));
+    let own = ["camera", "order"].map(|topic| format!("{topic}/{ip}"));
     own.into_iter().chain(["take/+", "cmd/preview"].map(str::to_owned)).collect()
 }
 

@@ -59,7 +59,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 
 /// What a node hears. Its camera's settings come first: with them in hand it arms rightly when a take rolls already.
 fn subscriptions(ip: Ipv4Addr) -> Vec<String> {
-    let own = ["camera", "status", "order"].map(|topic| format!("{topic}/{ip}"));
+    let own = ["camera", "order"].map(|topic| format!("{topic}/{ip}"));
     own.into_iter().chain(["take/+", "cmd/preview"].map(str::to_owned)).collect()
 }
 

@@ -3,7 +3,8 @@
 //! rumqttc neither subscribes again nor keeps what was said while the connection was down, so each connection here
 //! is a new client: on every CONNACK it subscribes, and says again every retained thing that was said before.
 //! A new client id each time, so that no broker mistakes a reconnect for a takeover. The old connection's last will
-//! can arrive after the new one's state: [`Link`] hears its own will's topic and contradicts it.
+//! can arrive after the new one's state: [`Link`] hears its own will's topic and contradicts it, for as long as a broker
+//! may take to miss the old connection. Longer would bring it every word of its own again.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,9 @@ use crate::tunnel::Tunnel;
 const MAX_PACKET: usize = 17 * 1024 * 1024;
 /// A silent peer is given up after one to two of these.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How long an old connection's last will may still come: a broker misses a client after one and a half times its keep
+/// alive (MQTT 3.1.1, 3.1.2.10). Twice as long, to be sure.
+const DOUBT: Duration = Duration::from_secs(3 * KEEP_ALIVE.as_secs());
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
 /// Messages that are not retained and wait for a connection; the oldest go first when there are more.
@@ -50,7 +54,7 @@ pub struct LinkSettings {
     pub client: String,
     /// Put before every topic, with a `/` between; empty for none.
     pub prefix: String,
-    /// Filters to subscribe to.
+    /// Filters to subscribe to. The last will's topic need not be among them.
     pub subscriptions: Vec<String>,
     /// What the broker says of us when we are gone.
     pub will: Option<(Topic, Vec<u8>)>,
@@ -242,6 +246,8 @@ struct Connection<'a> {
     client: AsyncClient,
     eventloop: EventLoop,
     tunnel: Option<Tunnel>,
+    /// The last will's topic, if the listener does not hear it anyway.
+    doubted: Option<String>,
 }
 
 impl<'a> Connection<'a> {
@@ -275,7 +281,9 @@ impl<'a> Connection<'a> {
         network.set_tcp_nodelay(true);
         network.set_connection_timeout(5);
         eventloop.set_network_options(network);
-        Ok(Self { settings, shared, client, eventloop, tunnel })
+        let will = settings.will.as_ref().map(|(topic, _)| topic.to_string());
+        let doubted = will.filter(|topic| !settings.subscriptions.contains(topic));
+        Ok(Self { settings, shared, client, eventloop, tunnel, doubted })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -321,14 +329,19 @@ impl<'a> Connection<'a> {
 
     fn say_everything(&self) {
         let mut shared = self.lock();
-        let filters: Vec<_> = self
-            .settings
-            .subscriptions
-            .iter()
+        let filters: Vec<_> = (self.settings.subscriptions.iter().chain(&self.doubted))
             .map(|filter| SubscribeFilter::new(format!("{}{filter}", shared.prefix), QoS::AtLeastOnce))
             .collect();
         if !filters.is_empty() {
             let _ = self.client.try_subscribe_many(filters);
+        }
+        if let Some(topic) = &self.doubted {
+            let (client, topic) = (self.client.clone(), format!("{}{topic}", shared.prefix));
+            tokio::spawn(async move {
+                tokio::time::sleep(DOUBT).await;
+                // A connection that has ended meanwhile needs no more.
+                let _ = client.try_unsubscribe(topic);
+            });
         }
         shared.client = Some(self.client.clone());
         shared.light = 0;
@@ -351,6 +364,9 @@ impl<'a> Connection<'a> {
             && state != *payload
         {
             shared.send(publish.topic, will.qos(), will.retained(), state);
+            return None;
+        }
+        if self.doubted.as_ref() == Some(&topic) {
             return None;
         }
         Some(LinkEvent::Message { topic, payload: publish.payload, retain: publish.retain })

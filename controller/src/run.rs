@@ -1,4 +1,4 @@
-//! The one loop that owns the controller's state: what the [`Desk`] decides goes to the [`Hands`].
+//! The one loop that owns the controller's state: what the [`Desk`] decides goes to its `Hands`.
 //!
 //! Whatever happens is stamped with both clocks where it arrives and comes through one queue; long work (listing,
 //! fetching, watching the folder) runs in tasks and comes back through it.

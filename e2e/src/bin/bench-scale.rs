@@ -20,6 +20,9 @@ use syncslate_shared::topic::Topic;
 
 /// How long processor time is counted, in each state.
 const COUNTED: Duration = Duration::from_secs(10);
+/// A link hears its own last will's topic, and so its own words, for 15 s after it has connected. Sets stand for longer
+/// than that before their first take.
+const SETTLED: Duration = Duration::from_secs(16);
 /// So many words are followed to the page.
 const WORDS: u32 = 100;
 /// So often the controller is killed.
@@ -61,6 +64,7 @@ fn measure(nodes: u16, rounds: usize) -> Vec<f64> {
     let mut rig = Rig::new();
     let swarm = Swarm::join(rig.mqtt, nodes);
     swarm.all(&Word::Up);
+    std::thread::sleep(SETTLED);
     let mut figures = takes(&rig, &swarm, nodes, rounds);
     figures.extend(events(&rig, &swarm));
     let pid = rig.controller().id();

@@ -13,8 +13,8 @@ use syncslate_e2e::figures::median;
 use syncslate_e2e::process::now;
 use syncslate_e2e::rig::Rig;
 
-/// Phases of the cameras in milliseconds.
-const CAMERAS: [&str; 3] = ["phase_ms=0", "phase_ms=11", "phase_ms=22.5"];
+/// Cameras out of step, with the noise that makes their films as large as asked for.
+const CAMERAS: [&str; 3] = ["phase_ms=0,noise=4", "phase_ms=11,noise=4", "phase_ms=22.5,noise=4"];
 const PICTURE: [&str; 3] = ["1280", "720", "8M"];
 const FPS: u64 = 30;
 

@@ -17,6 +17,8 @@ use super::text::{DOTS, Ink, Line};
 const INK: Ink = Ink { letters: 225, paper: 32 };
 const BAR: u8 = 235;
 const BLACK: u8 = 16;
+/// 2^32 divided by the golden ratio: its multiples are scattered evenly (Knuth, The Art of Computer Programming 3, 6.4).
+const SCATTER: u32 = 2_654_435_769;
 /// 100 % colour bars at three quarters of their strength, as (Y, U, V): grey, yellow, cyan, green, magenta, red, blue.
 const COLOURS: [(u8, u8, u8); 7] =
     [(180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 184, 198), (65, 100, 212), (35, 212, 114)];
@@ -35,6 +37,16 @@ pub struct Painter {
     sweep: Sweep,
     /// The rows of the colour bars.
     bars: Range<usize>,
+    noise: Option<Noise>,
+}
+
+/// What a sensor adds to every picture, and what makes an encoder need the bits that it may spend.
+#[derive(Clone, Debug)]
+struct Noise {
+    /// Drawn once; each picture begins at another place of it.
+    grain: Vec<i8>,
+    /// The picture with its noise.
+    frame: Vec<u8>,
 }
 
 /// The size of a picture in pixels.
@@ -96,7 +108,14 @@ impl Painter {
             date: Line::new(x_date, y_number, small, date_room),
             sweep,
             bars: rows,
+            noise: None,
         })
+    }
+
+    /// With noise in the luma of all that people read: each pixel of each picture is off by up to `levels`, 0 for none.
+    pub fn noisy(mut self, levels: u8) -> Self {
+        self.noise = (levels > 0).then(|| Noise::new(self.size.pixels(), levels, self.frame.clone()));
+        self
     }
 
     /// With colour bars in so many times the light: what is too bright is white, as on a sensor.
@@ -117,6 +136,40 @@ impl Painter {
         self.number.show(luma, width, &format!("frame {counter:06}"), INK);
         self.date.show(luma, width, &utc.format("%Y-%m-%d").to_string(), INK);
         self.sweep.paint(luma, width, time_ns);
+        match &mut self.noise {
+            Some(noise) => {
+                let coded = self.layout.height() * width;
+                noise.add(&self.frame, coded..self.size.pixels(), counter)
+            }
+            None => &self.frame,
+        }
+    }
+}
+
+impl Noise {
+    /// How far apart two pictures may begin in the grain.
+    const SHIFT: usize = 1 << 16;
+
+    fn new(pixels: usize, levels: u8, frame: Vec<u8>) -> Self {
+        let (mut state, span) = (SCATTER, 2 * u32::from(levels) + 1);
+        let grain = (0..pixels + Self::SHIFT).map(|_| {
+            // Xorshift (Marsaglia 2003, triple 13, 17, 5): the same noise in each run.
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            ((state >> 8) % span) as i8 - levels as i8
+        });
+        Self { grain: grain.collect(), frame }
+    }
+
+    /// The picture with noise in these pixels.
+    fn add(&mut self, picture: &[u8], pixels: Range<usize>, counter: u32) -> &[u8] {
+        self.frame.copy_from_slice(picture);
+        let start = counter.wrapping_mul(SCATTER) as usize % Self::SHIFT;
+        let grain = &self.grain[start..];
+        for (luma, grain) in self.frame[pixels].iter_mut().zip(grain) {
+            *luma = luma.saturating_add_signed(*grain);
+        }
         &self.frame
     }
 }
@@ -158,7 +211,7 @@ impl Sweep {
 /// and colour bars in `bars`.
 fn background(size: Size, bars: Range<usize>, ip: Ipv4Addr) -> Vec<u8> {
     let mut luma = vec![INK.paper; size.pixels()];
-    let angle = f64::from(u32::from(ip).wrapping_mul(2_654_435_769) >> 8) / f64::from(1 << 24) * std::f64::consts::TAU;
+    let angle = f64::from(u32::from(ip).wrapping_mul(SCATTER) >> 8) / f64::from(1 << 24) * std::f64::consts::TAU;
     let tint = |part: f64| (128.0 + 18.0 * part) as u8;
     let (half_width, half_height) = (size.width / 2, size.height / 2);
     let mut u = vec![tint(angle.cos()); half_width * half_height];
@@ -230,6 +283,26 @@ mod tests {
         assert_eq!((&plain[..bars.start], &plain[bars.end..]), (&bright[..bars.start], &bright[bars.end..]));
         let white = Painter::new(640, 360, "left", IP).unwrap().lit(1e6).paint(NOON, 7)[bars].to_vec();
         assert!(white.iter().all(|luma| *luma == 235));
+    }
+
+    #[test]
+    fn noise_is_as_strong_as_asked_for_and_spares_what_programs_read() {
+        let mut plain = Painter::new(640, 360, "left", IP).unwrap();
+        let mut noisy = plain.clone().noisy(9);
+        let coded = plain.layout.height() * 640;
+        let mut seen = Vec::new();
+        for n in 0..3 {
+            let (clean, grainy) = (plain.paint(NOON, n).to_vec(), noisy.paint(NOON, n).to_vec());
+            assert_eq!((&clean[..coded], &clean[640 * 360..]), (&grainy[..coded], &grainy[640 * 360..]));
+            let off: Vec<i16> = (coded..640 * 360).map(|at| i16::from(grainy[at]) - i16::from(clean[at])).collect();
+            assert_eq!((off.iter().min(), off.iter().max()), (Some(&-9), Some(&9)));
+            let mean = off.iter().map(|off| f64::from(*off)).sum::<f64>() / off.len() as f64;
+            assert!(mean.abs() < 0.1, "{mean}");
+            seen.push(off);
+        }
+        let alike = seen[0].iter().zip(&seen[1]).filter(|(a, b)| a == b).count() as f64 / seen[0].len() as f64;
+        assert!((alike - 1.0 / 19.0).abs() < 0.01, "two pictures share {alike} of their noise");
+        assert_eq!(plain.clone().noisy(0).paint(NOON, 3), plain.paint(NOON, 3));
     }
 
     #[test]

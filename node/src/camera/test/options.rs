@@ -1,5 +1,6 @@
 //! The options of `--camera test:…`: how the simulated camera behaves. Pure.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 /// How the simulated camera behaves.
@@ -22,6 +23,9 @@ pub struct Options {
     /// `patience_ms`: a frame that is later than this is dropped, 100 to 60000; a real driver's buffers would long have
     /// run over. More of it lets a machine that is busy with other things lose no frame.
     pub patience_ms: f64,
+    /// `noise`: by how many of the 256 levels of luma its pixels are off at most, 0 to 100. Without it pictures are so
+    /// plain that their encoder needs only part of its bit rate.
+    pub noise: u8,
     /// `frames`: after so many exposures it ends; 0, the default, for never.
     pub frames: u64,
 }
@@ -38,6 +42,7 @@ impl Default for Options {
             gap_at_s: 0.0,
             gap_s: 0.0,
             patience_ms: 1000.0,
+            noise: 0,
             frames: 0,
         }
     }
@@ -60,11 +65,12 @@ impl FromStr for Options {
                 "gap_at_s" => options.gap_at_s = number(key, value, 0.0, 86_400.0)?,
                 "gap_s" => options.gap_s = number(key, value, 0.0, 86_400.0)?,
                 "patience_ms" => options.patience_ms = number(key, value, 100.0, 60_000.0)?,
+                "noise" => options.noise = number(key, value, 0, 100)?,
                 "frames" => options.frames = count(key, value)?,
                 _ => {
                     return Err(format!(
                         "the test camera knows no option `{}`: phase_ms, ppm, latency_ms, start_ms, drop, gap_at_s, \
-                         gap_s, patience_ms and frames are known",
+                         gap_s, patience_ms, noise and frames are known",
                         key.escape_debug()
                     ));
                 }
@@ -74,7 +80,7 @@ impl FromStr for Options {
     }
 }
 
-fn number(key: &str, value: &str, min: f64, max: f64) -> Result<f64, String> {
+fn number<N: FromStr + PartialOrd + Display + Copy>(key: &str, value: &str, min: N, max: N) -> Result<N, String> {
     let number = value.parse().ok().filter(|n| (min..=max).contains(n));
     number.ok_or_else(|| format!("{key}={} is no number from {min} to {max}", value.escape_debug()))
 }
@@ -92,7 +98,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         assert_eq!("".parse(), Ok(Options::default()));
-        let all = "phase_ms=22.5,ppm=-80,latency_ms=0,start_ms=900,drop=7+11+13,gap_at_s=3,gap_s=0.4,patience_ms=900,frames=600";
+        let all = "phase_ms=22.5,ppm=-80,latency_ms=0,start_ms=900,drop=7+11+13,gap_at_s=3,gap_s=0.4,patience_ms=900,noise=9,frames=600";
         let expected = Options {
             phase_ms: 22.5,
             ppm: -80.0,
@@ -102,6 +108,7 @@ mod tests {
             gap_at_s: 3.0,
             gap_s: 0.4,
             patience_ms: 900.0,
+            noise: 9,
             frames: 600,
         };
         assert_eq!(all.parse(), Ok(expected));
@@ -120,7 +127,7 @@ mod tests {
             (
                 "phase-ms=3",
                 "the test camera knows no option `phase-ms`: phase_ms, ppm, latency_ms, start_ms, drop, gap_at_s, \
-                 gap_s, patience_ms and frames are known",
+                 gap_s, patience_ms, noise and frames are known",
             ),
         ] {
             assert_eq!(text.parse::<Options>(), Err(message.to_owned()), "{text}");

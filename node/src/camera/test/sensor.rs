@@ -46,7 +46,7 @@ impl SensorClocks for SystemClocks {
 /// The picture size is impossible, or writing failed for another reason.
 pub fn run(args: &TestCameraArgs, mut out: impl Write, clocks: &impl SensorClocks) -> Result<(), Failure> {
     let (mut painter, header) = Painter::new(args.width, args.height, &args.name, args.ip)
-        .map(|painter| painter.lit(args.light))
+        .map(|painter| painter.lit(args.light).noisy(args.options.noise))
         .zip(FileHeader::new(args.width, args.height).ok())
         .ok_or_else(|| {
             Failure::usage(format!("the test camera cannot draw {}x{} pictures", args.width, args.height))

@@ -19,8 +19,19 @@ use crate::session::Session;
 /// A CONNECT has at most a client id, a will, a name and a password of 64 KiB each.
 const CONNECT_BYTES: usize = 512 << 10;
 
-/// Serves a client from its first byte to its last.
+/// Serves a client from its first byte to its last. What the handshake took is free again while it is connected.
 pub(crate) async fn serve<S>(hub: Arc<Hub>, stream: S, peer: SocketAddr)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let client = Box::pin(greet(hub, stream, peer)).await;
+    if let Some(client) = client {
+        Box::pin(connection::run(client)).await;
+    }
+}
+
+/// The handshake; `None` when nobody came in.
+async fn greet<S>(hub: Arc<Hub>, stream: S, peer: SocketAddr) -> Option<Client<S>>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -29,19 +40,19 @@ where
     let mut stop = hub.stopping.subscribe();
     let connect = tokio::select! {
         c = timeout(hub.config.limits.connect, read_connect(&mut read, &mut input)) => c,
-        _ = stop.wait_for(|s| *s) => return,
+        _ = stop.wait_for(|s| *s) => return None,
     };
     let connect = match connect {
         Ok(Ok(connect)) => connect,
         Ok(Err(Some(bad))) => {
             info!(%peer, %bad, "refused a connection");
             refuse(read, write, Version::V4, if let Bad::Version(_) = bad { Some(1) } else { None }).await;
-            return;
+            return None;
         }
-        Ok(Err(None)) => return,
+        Ok(Err(None)) => return None,
         Err(_) => {
             info!(%peer, "a connection sent no CONNECT in time");
-            return;
+            return None;
         }
     };
     let version = connect.version;
@@ -50,14 +61,14 @@ where
         Err((v4, v5)) => {
             info!(%peer, client = connect.client_id, code = v5, "refused a client");
             refuse(read, write, version, Some(if version == Version::V4 { v4 } else { v5 })).await;
-            return;
+            return None;
         }
     };
     let user = account.as_ref().map(|(user, _)| user.clone());
     let client = welcome(hub, connect, account, (read, write), input).await;
     info!(%peer, client = client.name, ?version, "connected");
     client.hub.event(Event::Connected { client: client.name.clone(), user, peer });
-    Box::pin(connection::run(client)).await;
+    Some(client)
 }
 
 async fn read_connect<S: AsyncRead>(read: &mut ReadHalf<S>, input: &mut BytesMut) -> Result<Connect, Option<Bad>> {

@@ -162,13 +162,13 @@ async fn serve(hub: Arc<Hub>, way: Way, stream: TcpStream, peer: SocketAddr) {
     let limit = hub.config.limits.connect;
     match way {
         Way::Plain => handshake::serve(hub, stream, peer).await,
-        Way::Tls(acceptor) => match timeout(limit, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => Box::pin(handshake::serve(hub, stream, peer)).await,
+        Way::Tls(acceptor) => match timeout(limit, Box::pin(acceptor.accept(stream))).await {
+            Ok(Ok(stream)) => handshake::serve(hub, stream, peer).await,
             Ok(Err(error)) => info!(%peer, %error, "no TLS"),
             Err(_) => info!(%peer, "no TLS handshake in time"),
         },
-        Way::Websocket => match timeout(limit, websocket::accept(&hub.config, stream)).await {
-            Ok(Ok(stream)) => Box::pin(handshake::serve(hub, stream, peer)).await,
+        Way::Websocket => match timeout(limit, Box::pin(websocket::accept(&hub.config, stream))).await {
+            Ok(Ok(stream)) => handshake::serve(hub, stream, peer).await,
             Ok(Err(error)) => info!(%peer, %error, "no websocket"),
             Err(_) => info!(%peer, "no websocket handshake in time"),
         },

@@ -27,7 +27,7 @@ pub(crate) async fn next(hub: &Hub, held: &mut Held) -> Outcome {
         return pending().await;
     };
     if link.asleep {
-        if wake(link).await {
+        if Box::pin(wake(link)).await {
             held.renewed();
         } else {
             link.asleep = false;

@@ -243,6 +243,9 @@ impl Session {
 
     /// Moves messages from the queue to the socket's buffer, as far as the client's window and the buffer allow.
     pub(crate) fn fill(&mut self, version: Version, out: &mut BytesMut, now_ms: u64) {
+        if out.is_empty() {
+            out.reserve(self.queued_bytes.min(HIGH_WATER));
+        }
         while out.len() < HIGH_WATER {
             match self.queue.front() {
                 Some(q) if q.delivery.qos == 0 || self.inflight.len() < self.window => {}

@@ -100,7 +100,13 @@ struct Connection<S> {
 
 /// Serves a client to its last byte.
 pub(crate) async fn run<S: AsyncRead + AsyncWrite + Send + Unpin>(client: Client<S>) {
-    Connection::new(client).run().await;
+    let mut connection = Connection::new(client);
+    let end = loop {
+        if let Err(end) = connection.turn().await {
+            break end;
+        }
+    };
+    Box::pin(connection.finish(end)).await;
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
@@ -148,16 +154,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             slow_told: false,
             hub,
         }
-    }
-
-    async fn run(mut self) {
-        let end = loop {
-            match self.turn().await {
-                Ok(()) => {}
-                Err(end) => break end,
-            }
-        };
-        self.finish(end).await;
     }
 
     /// Handles what is there, then waits for one more thing to happen.
@@ -227,7 +223,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
 
     fn written(&mut self) {
         self.blocked = None;
-        if self.output.is_empty() && self.output.capacity() > 2 * UNSENT {
+        if self.output.is_empty() {
+            // Hundreds of clients get a take of kilobytes, and then nothing for minutes.
             self.output = BytesMut::new();
         }
     }

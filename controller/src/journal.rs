@@ -25,12 +25,22 @@ pub struct Journal {
 }
 
 /// A take that there was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
     /// The take.
     pub id: TakeId,
     /// Who recorded it.
     pub nodes: Vec<Ipv4Addr>,
+}
+
+/// A past take as it is written. Most have the nodes of the one before them, and hundreds of takes of hundreds of nodes
+/// would be megabytes at every mark.
+#[derive(Serialize, Deserialize)]
+struct PastOnDisk {
+    id: TakeId,
+    /// Of those of the take before if they are not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nodes: Option<Vec<Ipv4Addr>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,7 +51,7 @@ struct OnDisk {
     /// Not in journals of version 0.1.0.
     #[serde(default)]
     marked: u32,
-    history: Vec<Past>,
+    history: Vec<PastOnDisk>,
     numbered: u32,
 }
 
@@ -53,7 +63,7 @@ impl Journal {
             take: CurrentTake::of(self.take.as_ref()),
             marks: self.marks(),
             marked: self.marked,
-            history: self.history.clone(),
+            history: written(&self.history),
             numbered: self.numbered,
         })
         .unwrap_or_default();
@@ -74,7 +84,7 @@ impl Journal {
         if marks.id.as_ref() != take.as_ref().map(|t| &t.id) {
             return Err("field `marks`: they belong to another take".into());
         }
-        Ok(Self { take, marks: marks.marks, marked, history, numbered })
+        Ok(Self { take, marks: marks.marks, marked, history: remembered(history), numbered })
     }
 
     /// The marks as they are said.
@@ -95,5 +105,60 @@ impl Journal {
         self.history.push(Past { id: take.id.clone(), nodes: take.nodes.clone() });
         let excess = self.history.len().saturating_sub(MAX_HISTORY);
         self.history.drain(..excess);
+    }
+}
+
+fn written(history: &[Past]) -> Vec<PastOnDisk> {
+    let before = std::iter::once(None).chain(history.iter().map(|past| Some(&past.nodes)));
+    let both = history.iter().zip(before);
+    both.map(|(past, before)| PastOnDisk {
+        id: past.id.clone(),
+        nodes: (before != Some(&past.nodes)).then(|| past.nodes.clone()),
+    })
+    .collect()
+}
+
+fn remembered(history: Vec<PastOnDisk>) -> Vec<Past> {
+    let mut last = Vec::new();
+    let whole = history.into_iter().map(|past| {
+        let nodes = past.nodes.unwrap_or_else(|| last.clone());
+        last.clone_from(&nodes);
+        Past { id: past.id, nodes }
+    });
+    whole.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(second: u8, nodes: &[u8]) -> Past {
+        let id = serde_json::from_value(serde_json::json!(format!("a_20251023_1402{second:02}"))).unwrap();
+        Past { id, nodes: nodes.iter().map(|last| Ipv4Addr::new(10, 0, 0, *last)).collect() }
+    }
+
+    #[test]
+    fn takes_remember_their_nodes_however_they_change() {
+        let rosters: [&[u8]; 7] = [&[], &[1, 2], &[1, 2], &[1], &[], &[], &[1]];
+        let history: Vec<Past> = rosters.iter().zip(0..).map(|(nodes, second)| past(second, nodes)).collect();
+        let journal = Journal { history, ..Journal::default() };
+        assert_eq!(Journal::from_json(&journal.to_json()), Ok(journal));
+    }
+
+    #[test]
+    fn journals_that_named_the_nodes_of_each_take_are_read() {
+        let journal = Journal { history: vec![past(0, &[1, 2]), past(1, &[1, 2])], ..Journal::default() };
+        let mut json: serde_json::Value = serde_json::from_slice(&journal.to_json()).unwrap();
+        assert!(json["history"][1].get("nodes").is_none());
+        json["history"][1]["nodes"] = json["history"][0]["nodes"].clone();
+        assert_eq!(Journal::from_json(json.to_string().as_bytes()), Ok(journal));
+    }
+
+    #[test]
+    fn hundreds_of_takes_of_hundreds_of_nodes_are_little_to_write() {
+        let nodes: Vec<Ipv4Addr> = (0..300).map(|n| Ipv4Addr::from(0x0a00_0001 + n)).collect();
+        let history = (0..300).map(|n| Past { nodes: nodes.clone(), ..past((n % 60) as u8, &[]) }).collect();
+        let bytes = Journal { history, ..Journal::default() }.to_json().len();
+        assert!(bytes < 40_000, "{bytes}");
     }
 }

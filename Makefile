@@ -56,7 +56,7 @@ bench:
 	target/release/bench-take
 	target/release/bench-scale
 	target/release/bench-start
-	target/release/bench-growth 10000 5000 600 target/growth.svg
+	target/release/bench-growth 10000 5000 600 300 target/growth.svg
 
 soak:
 	@.ci/install $(TEST_TOOLS)

@@ -1,6 +1,7 @@
 //! Many nodes that behave as nodes do, but for a camera: they hear the take, roll and cut with it, and say their status at
 //! the rates of real ones. For what a controller and its broker bear.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,12 @@ use crate::process::now;
 const SAY_ROLLING: Duration = Duration::from_secs(1);
 const SAY_ELSE: Duration = Duration::from_secs(5);
 const FPS: u64 = 30;
+/// A link hears its own last will's topic, and so its own words, for 15 s after it has connected. Sets stand for longer
+/// than that before their first take.
+const SETTLED: Duration = Duration::from_secs(16);
+
+/// No operator is faster from one order to the next.
+const BREATH: Duration = Duration::from_millis(200);
 
 /// What a node of the swarm tells whoever measures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +51,42 @@ pub struct Told {
 
 /// What another client heard: when, on which topic, what.
 pub type Heard = Arc<Mutex<Receiver<(Instant, String, Value)>>>;
+
+/// Who gives the swarm orders by MQTT and hears what each node says of itself.
+#[derive(Debug)]
+pub struct Console {
+    link: Link,
+    heard: Heard,
+    nodes: usize,
+}
+
+impl Console {
+    /// Gives an order and waits until every node has said that it is in `state`: when it was given, and how many
+    /// milliseconds later the last one had answered.
+    ///
+    /// # Panics
+    /// When no node says anything for half a minute before that.
+    pub fn press(&self, order: &Topic, payload: &str, state: &str) -> (Instant, f64) {
+        std::thread::sleep(BREATH);
+        let at = now();
+        self.link.say(order, payload.as_bytes().to_vec());
+        (at, (self.answers(state, at) - at).as_secs_f64() * 1000.0)
+    }
+
+    /// When the last node has said that it is in `state`, not before `since`.
+    fn answers(&self, state: &str, since: Instant) -> Instant {
+        let heard = self.heard.lock().unwrap();
+        let (mut said, mut last) = (BTreeSet::new(), since);
+        while said.len() < self.nodes {
+            let (at, topic, status) = heard.recv_timeout(Duration::from_secs(30)).unwrap();
+            if status["state"] == state {
+                said.insert(topic);
+                last = last.max(at);
+            }
+        }
+        last
+    }
+}
 
 /// The nodes.
 #[derive(Debug)]
@@ -102,6 +145,26 @@ impl Swarm {
             }
         }
         found.into_iter().flatten().collect()
+    }
+
+    /// Waits until all are connected and have stood for a while.
+    ///
+    /// # Panics
+    /// When not all are within a minute.
+    pub fn settle(&self) {
+        self.all(&Word::Up);
+        std::thread::sleep(SETTLED);
+    }
+
+    /// A console that has heard every node say that it is armed.
+    ///
+    /// # Panics
+    /// When they do not.
+    pub fn console(&self, mqtt: u16) -> Console {
+        let (link, heard) = self.listener(mqtt, &["status/+"]);
+        let console = Console { link, heard, nodes: self.links.len() };
+        console.answers("armed", now());
+        console
     }
 
     /// Forgets what was told so far.

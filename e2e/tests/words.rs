@@ -79,6 +79,8 @@ fn hostile_names_and_notes_are_text_on_every_page() {
         browser.see("main", "<script>window.ran=1</script>");
         harmless(&browser, "/about");
     }
+    // T0 waits for the stranger's camera, and may not have come yet.
+    rig.recorded(1, 1);
     let idle = rig.cut();
     rig.finished(1, &idle);
     assert_eq!(rig.ask("download", r#"{"take":"words_01"}"#)["ok"], true);

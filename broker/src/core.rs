@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use crate::filters::{Filters, Slot};
-use crate::hub::Note;
+use crate::held::{Link, Note};
 use crate::logs::Logs;
 use crate::message::Message;
 use crate::router::{Gone, Router};
@@ -51,20 +51,6 @@ pub(crate) enum Op {
 pub(crate) struct Done {
     pub(crate) to: mpsc::UnboundedSender<Note>,
     pub(crate) note: Note,
-}
-
-/// A session's way out of the router.
-pub(crate) struct Link {
-    pub(crate) number: usize,
-    pub(crate) rx: LinkRx,
-    /// Marks still to come out. What comes before the last of them was meant for an earlier user of this link.
-    pub(crate) marks: usize,
-    /// The router waits to be told that this link takes more.
-    pub(crate) asleep: bool,
-    /// The latest turn of a log that came out of it.
-    pub(crate) turned: Arc<AtomicU64>,
-    /// After a restart: the same link of the new router.
-    pub(crate) fresh: mpsc::UnboundedReceiver<LinkRx>,
 }
 
 /// A restart of the router.

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use crate::accounts::Accounts;
-use crate::hub::lock;
+use crate::lock::lock;
 use crate::rights::Role;
 
 /// Two cores' worth of hashing at one time, whoever asks.

@@ -16,7 +16,7 @@ pub(crate) type Slot = u32;
 struct Node {
     children: HashMap<Box<str>, Node>,
     slot: Option<Slot>,
-    groups: Groups,
+    groups: Groups<Slot>,
 }
 
 /// Where a message goes.

@@ -2,30 +2,34 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::filters::Slot;
-
-/// The groups that share a filter.
-#[derive(Debug, Default)]
-pub(crate) struct Groups(Vec<Group>);
+/// The groups that share a filter; `S` is what tells their members apart.
+#[derive(Debug)]
+pub(crate) struct Groups<S>(Vec<Group<S>>);
 
 #[derive(Debug)]
-struct Group {
+struct Group<S> {
     name: Box<str>,
-    members: Vec<Member>,
+    members: Vec<Member<S>>,
     /// Counts messages. Atomic because matching only reads the table.
     turn: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct Member {
-    slot: Slot,
+struct Member<S> {
+    slot: S,
     /// Its client is not connected. It gets messages only when all are away.
     away: bool,
 }
 
-impl Groups {
+impl<S> Default for Groups<S> {
+    fn default() -> Groups<S> {
+        Groups(Vec::new())
+    }
+}
+
+impl<S: Copy + PartialEq> Groups<S> {
     /// A new member.
-    pub(crate) fn join(&mut self, name: &str, slot: Slot) {
+    pub(crate) fn join(&mut self, name: &str, slot: S) {
         let member = Member { slot, away: false };
         match self.0.iter_mut().find(|g| *g.name == *name) {
             Some(group) => group.members.push(member),
@@ -34,7 +38,7 @@ impl Groups {
     }
 
     /// A member less.
-    pub(crate) fn leave(&mut self, name: &str, slot: Slot) {
+    pub(crate) fn leave(&mut self, name: &str, slot: S) {
         if let Some(group) = self.0.iter_mut().find(|g| *g.name == *name) {
             group.members.retain(|m| m.slot != slot);
         }
@@ -42,7 +46,7 @@ impl Groups {
     }
 
     /// A member's client is gone, or has come back.
-    pub(crate) fn away(&mut self, name: &str, slot: Slot, away: bool) {
+    pub(crate) fn away(&mut self, name: &str, slot: S, away: bool) {
         let group = self.0.iter_mut().find(|g| *g.name == *name);
         if let Some(member) = group.and_then(|g| g.members.iter_mut().find(|m| m.slot == slot)) {
             member.away = away;
@@ -55,7 +59,7 @@ impl Groups {
     }
 
     /// The next member of each group.
-    pub(crate) fn take(&self, out: &mut Vec<Slot>) {
+    pub(crate) fn take(&self, out: &mut Vec<S>) {
         for group in &self.0 {
             let turn = group.turn.fetch_add(1, Ordering::Relaxed);
             let here = group.members.iter().filter(|m| !m.away);

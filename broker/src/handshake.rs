@@ -12,7 +12,8 @@ use tracing::info;
 use crate::codec::{self, Bad, ConnAck, Connect, Packet, Version};
 use crate::connection::{self, ALIASES, Client, RECEIVE_MAX};
 use crate::event::Event;
-use crate::hub::{Held, Hub};
+use crate::held::Held;
+use crate::hub::Hub;
 use crate::rights::{self, Role, Wish};
 use crate::session::Session;
 

@@ -3,55 +3,23 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
 
 use crate::config::Config;
-use crate::core::{self, Done, Link, Op, Restart};
+use crate::core::{self, Done, Op, Restart};
 use crate::door::Door;
 use crate::event::Event;
 use crate::filters::{Filters, Slot};
+use crate::held::{Held, Link, Note, Takeover};
+use crate::lock::lock;
 use crate::message::Message;
 use crate::persist;
 use crate::retained::Retained;
 use crate::session::Session;
-
-/// A session and its way out of the router, which it has once it subscribes.
-pub(crate) struct Held {
-    pub(crate) session: Session,
-    pub(crate) link: Option<Link>,
-}
-
-/// What a connection (or the keeper of an absent client's session) is told.
-pub(crate) enum Note {
-    /// A publish of this client has been dealt with.
-    Routed(Routed),
-    /// A new connection has the same client id.
-    Takeover(Takeover),
-    /// The broker stops.
-    Stop,
-}
-
-/// What a publish is answered with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Routed {
-    pub(crate) pkid: u16,
-    pub(crate) qos: u8,
-    pub(crate) bytes: usize,
-    /// Reason code of version 5.
-    pub(crate) code: u8,
-}
-
-/// The session is asked for.
-pub(crate) struct Takeover {
-    /// The new connection wants to forget what was before.
-    pub(crate) clean: bool,
-    /// Dropped without an answer, the session has ended.
-    pub(crate) reply: oneshot::Sender<Box<Held>>,
-}
 
 struct Owner {
     number: u64,
@@ -73,11 +41,6 @@ pub(crate) struct Hub {
     started: Instant,
     /// True when the broker stops.
     pub(crate) stopping: watch::Sender<bool>,
-}
-
-/// A lock whose holder panicked is still sound here: every change under it is one step.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Hub {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::codec::Qos;
+use crate::codec::{Qos, Will};
 use crate::filters::Slot;
 
 /// Payloads below this many bytes are copied.
@@ -36,6 +36,20 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// What a will becomes.
+    pub(crate) fn of_will(will: Will, sender: u64, at_ms: u64) -> Message {
+        Message {
+            topic: will.topic.into(),
+            payload: will.payload,
+            qos: will.qos,
+            retain: will.retain,
+            sender,
+            at_ms,
+            expiry: will.props.message_expiry,
+            forward: will.props.forward,
+        }
+    }
+
     /// All but the payload.
     pub(crate) fn header(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(24 + self.topic.len() + self.forward.len());

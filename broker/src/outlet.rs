@@ -7,8 +7,8 @@ use rumqttd::Notification;
 use rumqttd::local::LinkRx;
 use rumqttd::protocol::Packet;
 
-use crate::core::Link;
-use crate::hub::{Held, Hub};
+use crate::held::{Held, Link};
+use crate::hub::Hub;
 use crate::message::Message;
 use crate::router::{slot_of, turn_of};
 use crate::session::Offer;

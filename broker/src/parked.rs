@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use crate::codec::Will;
-use crate::connection::will_message;
 use crate::event::Event;
-use crate::hub::{Held, Hub, Note, Takeover};
+use crate::held::{Held, Note, Takeover};
+use crate::hub::Hub;
+use crate::message::Message;
 use crate::outlet::{self, Outcome};
 use crate::session::Offer;
 
@@ -86,7 +87,7 @@ impl Absent {
 
     fn publish(&self, will: Option<Will>, held: &Held) {
         if let Some(will) = will {
-            let message = will_message(&self.hub, will, held.session.number);
+            let message = Message::of_will(will, held.session.number, self.hub.now_ms());
             self.hub.publish(&self.client, message, None);
         }
     }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::hub::lock;
+use crate::lock::lock;
 
 /// How long an answer may take, in steps. A process that was suspended or starved wakes up with one step passed, not
 /// with all of them, and does not take its own sleep for the listener's.

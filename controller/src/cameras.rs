@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use serde::{Deserialize, Serialize};
 use syncslate_shared::camera::{CameraWishes, Can, Changes, Key, Settings};
 use syncslate_shared::command::{CameraWish, ErrorCode, Refusal};
 use syncslate_shared::protocol::{Finding, Level, NodeState, NodeStatus, VERSION};
@@ -16,18 +15,10 @@ use syncslate_shared::topic::Topic;
 
 use crate::event::Effect;
 use crate::snapshot::NodeView;
+use crate::wishes::Wishes;
 
 /// A node that was told so long ago has been set, in microseconds.
 const TAKES_US: i64 = 3_000_000;
-
-/// What must survive a restart.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    /// What is wished of each node's camera.
-    pub wishes: BTreeMap<Ipv4Addr, CameraWishes>,
-    /// The length of segments in seconds, from 1 to 3600; `None` for the one in the settings.
-    pub segment_s: Option<u32>,
-}
 
 /// What a command came to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,7 +34,7 @@ pub struct Outcome {
 /// The wishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cameras {
-    kept: Kept,
+    kept: Wishes,
     /// The length of segments in the settings, in seconds.
     own_segment_s: u32,
 }
@@ -61,7 +52,7 @@ pub struct Wished<'a> {
 
 impl Cameras {
     /// Goes on with what was kept.
-    pub fn new(kept: Kept, own_segment_s: u32) -> Self {
+    pub fn new(kept: Wishes, own_segment_s: u32) -> Self {
         Self { kept, own_segment_s }
     }
 

@@ -51,7 +51,7 @@ fn said(effects: &[Effect]) -> BTreeMap<Ipv4Addr, Value> {
     effects.iter().filter_map(one).collect()
 }
 
-fn kept(effects: &[Effect]) -> Option<Kept> {
+fn kept(effects: &[Effect]) -> Option<Wishes> {
     // On the disk before anybody hears of it.
     let at = effects.iter().position(|effect| matches!(effect, Effect::KeepCameras(_)))?;
     assert_eq!(at, 0, "{effects:?}");

@@ -11,10 +11,9 @@ use syncslate_shared::manifest::Manifest;
 use syncslate_shared::protocol::read;
 
 use crate::digest::sha256_of;
-use crate::event::{Broken, RemoteFile};
-use crate::fetch::gone;
+use crate::errand::{Broken, RemoteFile};
 use crate::ledger::{Custody, Record};
-use crate::piece::Piece;
+use crate::part::Piece;
 use crate::size::Size;
 
 /// Where rsync moves what a file that changes this very moment would replace.
@@ -61,7 +60,7 @@ pub(crate) async fn clean(piece: &Piece<'_>, files: &[RemoteFile]) -> Result<Str
     let absent = |record: &&Record| record.state != Custody::DeletedOnNode && !left.contains(&record.file);
     let records: Vec<Record> = ledger.records().filter(deletes).filter(absent).cloned().collect();
     let (count, bytes) = (records.len(), records.iter().map(|record| record.bytes).sum());
-    piece.record(gone(records)).await?;
+    piece.record(records.into_iter().map(Record::gone).collect()).await?;
     if let Some(name) = files.iter().map(|file| &file.name).find(|name| left.contains(name)) {
         return Err(Broken::for_now(format!("{name} is still on {ip} after it was deleted there")));
     }

@@ -13,10 +13,12 @@ use syncslate_shared::take::Stamp;
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
+use crate::VERSION;
 use crate::cameras::{self, Cameras, Outcome};
 use crate::chronicle::{Happening, Kind};
-use crate::downloads::{Around, Downloads, Pace, Pending, Wished};
+use crate::downloads::{Downloads, Pace, Wished};
 use crate::echo::Echoes;
+use crate::errand::Pending;
 use crate::event::{Asker, Effect, Event, Now, Remark};
 use crate::fleet::Fleet;
 use crate::journal::Journal;
@@ -26,10 +28,9 @@ use crate::orders::{self, Orders};
 use crate::preflight;
 use crate::snapshot::{NodeView, RECENT, Set, Snapshot, TakeSummary};
 use crate::takes::Takes;
+use crate::wanted::Around;
 use crate::which::Which;
-
-/// This program's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+use crate::wishes::Wishes;
 
 /// What happened to the broker stands on the page for so long.
 const SHOWN: Duration = Duration::from_secs(3600);
@@ -54,7 +55,7 @@ pub struct DeskSettings {
     /// Whether START is refused while something speaks against it.
     pub require_ready: bool,
     /// What was wished of the cameras.
-    pub cameras: cameras::Kept,
+    pub cameras: Wishes,
     /// What the operator should know for as long as the program runs.
     pub notices: Vec<String>,
 }

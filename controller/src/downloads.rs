@@ -18,14 +18,11 @@ use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Mono;
 use syncslate_shared::topic::Topic;
 
-use crate::event::{Asker, Effect, Errand, Fetched, Growing, Listings, Now, Progress};
-use crate::fleet::Fleet;
+use crate::errand::{Errand, Fetched, Growing, Listings, Pending, Progress};
+use crate::event::{Asker, Effect, Now};
 use crate::follow::Follow;
-pub use crate::job::Pending;
 use crate::job::{Job, Part, Unsaid};
-use crate::snapshot::TakeSummary;
-use crate::takes::Takes;
-use crate::wanted::{self, Wanted};
+use crate::wanted::{self, Around, Wanted};
 use crate::which::Which;
 
 /// Progress is said at most this often for a take; a change of state at once.
@@ -50,17 +47,6 @@ pub struct Wished {
     pub which: Which,
     /// Delete the nodes' copies once they are proven equal.
     pub delete: bool,
-}
-
-/// What the downloads need to know of the rest.
-#[derive(Clone, Copy, Debug)]
-pub struct Around<'a> {
-    /// The takes.
-    pub takes: &'a Takes,
-    /// The nodes.
-    pub fleet: &'a Fleet,
-    /// What is here.
-    pub library: &'a [TakeSummary],
 }
 
 /// How the queue is worked off.

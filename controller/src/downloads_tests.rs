@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use syncslate_shared::command::CommandResult;
 
 use super::*;
-use crate::event::{Broken, Event, RemoteFile};
+use crate::errand::{Broken, RemoteFile};
+use crate::event::Event;
 use crate::kit::{Rig, answer, ip, progress, status};
+use crate::snapshot::TakeSummary;
 use crate::snapshot::{FileEntry, NodeFiles};
 
 fn file(take: &str, n: u8, index: u32) -> RemoteFile {

@@ -1,7 +1,6 @@
 //! What can happen to the controller, and what it can do about it: the two closed lists between the pure
 //! [`crate::desk::Desk`] and the loop that does its bidding. Pure.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
@@ -11,11 +10,10 @@ use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, Wall};
 use syncslate_shared::topic::Topic;
 
-use crate::cameras;
-use crate::downloads::Pending;
+use crate::errand::{Errand, Fetched, Listings, Pending, Progress};
 use crate::journal::Journal;
 use crate::snapshot::TakeSummary;
-use crate::which::Which;
+use crate::wishes::Wishes;
 
 /// When something happened, on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,87 +31,6 @@ pub enum Asker {
     Mqtt,
     /// The request with this number at the web's door.
     Door(u64),
-}
-
-/// A file that a node has.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RemoteFile {
-    /// Its name, one of ours.
-    pub name: String,
-    /// Its length in bytes.
-    pub bytes: u64,
-}
-
-/// What each node that was asked has, or why it could not be asked.
-pub type Listings = BTreeMap<Ipv4Addr, Result<Vec<RemoteFile>, String>>;
-
-/// What is to be fetched from a node, and what becomes of it there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errand {
-    /// The take's name.
-    pub take: TakeName,
-    /// From where.
-    pub ip: Ipv4Addr,
-    /// Only these takes of the name.
-    pub which: Which,
-    /// Of these the node's copies are deleted, once they are proven equal.
-    pub delete: Which,
-    /// A take of the name that is rolling, and what is done about it.
-    pub growing: Option<Growing>,
-    /// Whether the node's processor has instructions for AES.
-    pub aes: bool,
-}
-
-/// A take whose files grow still.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Growing {
-    /// None of its files is fetched.
-    LeftOut(TakeId),
-    /// Footage files that the node has closed are fetched, at low priority; the rest comes after STOP.
-    ClosedOnly(TakeId),
-}
-
-/// How far one node's part of a download is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// How many files it has.
-    pub files: u64,
-    /// Bytes that are here.
-    pub bytes: u64,
-    /// Bytes that will be here.
-    pub total_bytes: u64,
-    /// Files whose SHA-256 was found equal here.
-    pub verified: u64,
-}
-
-/// The end of one node's part of a download: `Ok` with what the operator should know, or why it failed.
-pub type Fetched = Result<Option<String>, Broken>;
-
-/// Why something did not come to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// The evidence, and what to do.
-    pub why: String,
-    /// Whether it may go better the next time without anybody's doing: the network, a full disk.
-    pub again: bool,
-}
-
-impl Broken {
-    /// It is worth another try.
-    pub fn for_now(why: impl Into<String>) -> Self {
-        Self { why: why.into(), again: true }
-    }
-
-    /// Somebody has to do something first.
-    pub fn for_good(why: impl Into<String>) -> Self {
-        Self { why: why.into(), again: false }
-    }
-}
-
-impl From<String> for Broken {
-    fn from(why: String) -> Self {
-        Self::for_good(why)
-    }
 }
 
 /// Something happened.
@@ -203,7 +120,7 @@ pub enum Effect {
     /// Write the journal before anything after this is done.
     Keep(Box<Journal>),
     /// Write down what is wished of the cameras, before anything after this is done.
-    KeepCameras(Box<cameras::Kept>),
+    KeepCameras(Box<Wishes>),
     /// Write down what is still to be fetched, for a restart.
     KeepQueue(Vec<Pending>),
     /// Change a mark of an older take whose footage is here.

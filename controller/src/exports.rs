@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use syncslate_export::Stopped;
 use syncslate_export::job::{Job, Outcome, Progress, run};
 use syncslate_export::names::{self, Named};
@@ -17,15 +17,8 @@ use syncslate_shared::report::Failure;
 use syncslate_shared::take::{Stamp, TakeId, TakeName};
 
 use crate::console::{percent_bar, say};
+use crate::export_settings::ExportSection;
 use crate::marks;
-
-/// `[export]`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ExportSection {
-    /// Whose time of day timecodes are: `utc`, which is also the default, or `local`.
-    pub timecode: Zone,
-}
 
 /// How far an export is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -5,30 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use syncslate_shared::files::{Base, Kind, parse_digests};
-use syncslate_shared::take::{TakeId, TakeName};
+use syncslate_shared::files::Base;
+use syncslate_shared::take::TakeName;
 
-use crate::event::{Broken, Errand, Fetched, Growing, Progress, RemoteFile};
+use crate::errand::{Broken, Errand, Fetched, Growing, Progress, RemoteFile};
 use crate::homes;
 use crate::ledger::{Custody, Ledger, Record};
-use crate::piece::{Piece, Tally, is_footage};
-use crate::room::Room;
-use crate::rsync::Rsync;
-
-/// What is to be fetched, and where to.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// How.
-    pub rsync: Rsync,
-    /// The room in the downloads folder.
-    pub room: Room,
-    /// The downloads folder.
-    pub downloads: PathBuf,
-    /// What, and from whom.
-    pub errand: Errand,
-}
+use crate::part::{Part, Piece, Tally, is_footage};
 
 impl Part {
     /// Fetches and proves; `told` hears how far it is.
@@ -72,17 +57,6 @@ impl Part {
             .collect()
     }
 
-    /// Whether a file of the node is one of this part's.
-    pub(crate) fn wants(&self, name: &str) -> bool {
-        Base::parse(name).is_some_and(|(base, _)| self.is_ours(&base.id))
-    }
-
-    fn is_ours(&self, id: &TakeId) -> bool {
-        let Errand { take, which, growing, .. } = &self.errand;
-        let left_out = matches!(growing, Some(Growing::LeftOut(growing)) if growing == id);
-        id.name == *take && which.holds(&id.stamp) && !left_out
-    }
-
     /// The node has none of it: all is well when all is here.
     async fn nothing_left(&self) -> Fetched {
         let Errand { take, ip, growing, .. } = &self.errand;
@@ -103,7 +77,7 @@ impl Part {
             known += ours.len();
             // A clean-up that was killed had no time to write this down.
             let late: Vec<_> = ours.into_iter().filter(|record| record.state != Custody::DeletedOnNode).collect();
-            crate::ledger::add_later(&folder, gone(late)).await?;
+            crate::ledger::add_later(&folder, late.into_iter().map(Record::gone).collect()).await?;
         }
         match known {
             0 => Err(Broken::for_good(format!("{ip} has no footage of {take} any more"))),
@@ -112,25 +86,11 @@ impl Part {
     }
 }
 
-/// The same records, saying that the node has deleted the files.
-pub(crate) fn gone(records: Vec<Record>) -> Vec<Record> {
-    records.into_iter().map(|record| Record { state: Custody::DeletedOnNode, ..record }).collect()
-}
-
 /// Whether a file that the node has no more is here as it was recorded, and proven where it can be.
 fn is_safe(folder: &Path, record: &Record) -> bool {
     let path = folder.join(record.ip.to_string()).join(&record.file);
     let here = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == record.bytes);
     here && (record.is_proven() || !is_footage(&record.file))
-}
-
-/// The digests that the nodes' lists among `files` name, by file.
-pub(crate) fn digests_in(folder: &Path, files: &[RemoteFile]) -> BTreeMap<String, String> {
-    let lists = files.iter().filter(|file| matches!(Base::parse(&file.name), Some((_, Kind::Digests))));
-    lists
-        .filter_map(|file| fs::read_to_string(folder.join(&file.name)).ok())
-        .flat_map(|text| parse_digests(&text))
-        .collect()
 }
 
 #[cfg(test)]

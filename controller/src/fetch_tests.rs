@@ -2,15 +2,19 @@
 
 use std::fs::File;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use syncslate_shared::files::digest_line;
+use syncslate_shared::take::TakeId;
 
 use super::*;
 use crate::digest::sha256_of;
 use crate::ledger;
 use crate::leftovers::{hold, salvage};
+use crate::room::Room;
 use crate::rsync::PARTIAL;
+use crate::rsync::Rsync;
 use crate::which::Which;
 
 const IP: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 101);

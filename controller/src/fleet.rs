@@ -10,7 +10,7 @@ use syncslate_shared::protocol::{NodeState, NodeStatus, StatusMessage};
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, micros};
 
-use crate::desk::VERSION;
+use crate::VERSION;
 use crate::event::{Effect, Now};
 use crate::preflight::{self, Seen};
 use crate::roll::{Candidate, Readiness, step_of};

@@ -17,21 +17,21 @@ use syncslate_shared::topic::Topic;
 use tokio::sync::{Mutex, broadcast, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
-use crate::cameras;
 use crate::chronicle::{Happening, Kind, short};
 use crate::desk::presence;
 use crate::embedded::Embedded;
 use crate::event::{Asker, Effect, Event, Remark};
-use crate::fetch::Part;
 use crate::homeassistant::Discovery;
 use crate::inbox::Inbox;
 use crate::journal::Journal;
 use crate::logbook::Logbook;
 use crate::marks;
+use crate::part::Part;
 use crate::room::Room;
 use crate::rsync::Rsync;
 use crate::snapshot::{News, Snapshot};
 use crate::store::Store;
+use crate::wishes::Wishes;
 
 /// The disk gets this long for the journal; the cameras do not wait longer for it.
 const JOURNAL_LIMIT: Duration = Duration::from_secs(2);
@@ -118,7 +118,7 @@ impl Hands {
     }
 
     /// The same for the cameras' settings.
-    pub(crate) async fn keep_cameras(&mut self, kept: cameras::Kept) -> Result<(), String> {
+    pub(crate) async fn keep_cameras(&mut self, kept: Wishes) -> Result<(), String> {
         self.turn += 1;
         let (store, turn) = (Arc::clone(&self.store), self.turn);
         in_time("the cameras' settings", tokio::task::spawn_blocking(move || store.keep_cameras(turn, &kept))).await

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use syncslate_shared::protocol::{Download, DownloadState, NodeDownload};
 use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Mono;
 
-use crate::event::{Broken, Effect, Fetched, Progress};
+use crate::errand::{Broken, Fetched, Pending, Progress};
+use crate::event::Effect;
 use crate::meter::{self, Meter};
 use crate::which::Which;
 
@@ -17,24 +17,6 @@ use crate::which::Which;
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// But not after more: somebody may stand there and wait for the network.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
-
-/// A part that has not come to its end: what a restart goes on with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// The take.
-    pub take: TakeName,
-    /// The node.
-    pub ip: Ipv4Addr,
-    /// Only these takes of the name.
-    #[serde(default = "all")]
-    pub which: Which,
-    /// Of these the node's copies are deleted at the end.
-    pub delete: Which,
-}
-
-fn all() -> Which {
-    Which::ALL
-}
 
 /// The download of a take.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,10 +9,10 @@ use syncslate_shared::protocol::{CurrentTake, Download, Marks, read};
 use syncslate_shared::time::{Clocks as _, SimClocks, Wall};
 use syncslate_shared::topic::Topic;
 
-use crate::cameras::Kept;
 use crate::desk::{Desk, DeskSettings};
 use crate::event::{Effect, Event, Now};
 use crate::journal::Journal;
+use crate::wishes::Wishes;
 
 /// Not on the grid, and no round number: 12:02:10.731009.
 pub(crate) const NOON: i64 = 1_761_220_930_731_009;
@@ -61,7 +61,7 @@ impl Rig {
             roster: vec![],
             require_ready: false,
             notices: vec![],
-            cameras: Kept::default(),
+            cameras: Wishes::default(),
         };
         let clocks = SimClocks::new(Wall::from_micros(NOON), 37.0);
         Self { clocks, desk: Desk::new(journal.clone(), settings), kept: journal }

@@ -14,7 +14,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::event::Broken;
+use crate::errand::Broken;
 
 /// Its name in a take's folder.
 pub const FILE: &str = "custody.jsonl";
@@ -50,6 +50,11 @@ impl Record {
     /// Whether the node's digest was once found equal.
     pub fn is_proven(&self) -> bool {
         self.state != Custody::Arrived
+    }
+
+    /// The same, saying that the node has deleted the file.
+    pub(crate) fn gone(self) -> Self {
+        Self { state: Custody::DeletedOnNode, ..self }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use syncslate_shared::files::Base;
 
-use crate::event::{Broken, RemoteFile};
+use crate::errand::{Broken, RemoteFile};
 use crate::rsync::PARTIAL;
 
 /// A program that is just being started has all our files open until it is there, a let-go lock as well.

@@ -25,7 +25,9 @@ pub mod door;
 pub mod downloads;
 pub mod echo;
 pub mod embedded;
+pub mod errand;
 pub mod event;
+pub mod export_settings;
 pub mod exports;
 pub mod fetch;
 pub mod fleet;
@@ -47,6 +49,7 @@ pub(crate) mod meter;
 pub mod naming;
 pub mod once;
 pub mod orders;
+pub mod part;
 pub mod pictures;
 pub(crate) mod piece;
 pub mod preflight;
@@ -70,8 +73,12 @@ pub mod viewfinder;
 pub mod wanted;
 pub mod web;
 pub mod which;
+pub mod wishes;
 
 pub use syncslate_shared::size;
+
+/// This program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[cfg(test)]
 mod kit;

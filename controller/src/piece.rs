@@ -1,84 +1,23 @@
 //! The files of one part that lie in one folder here: fetched, proven as they arrive, mended, and then perhaps deleted
 //! on the node.
 //!
-//! From its arrival on each file stands in the [`ledger`]. Footage that was proven is never overwritten; footage that
-//! is damaged here is fetched anew and kept aside until the new copy is proven.
+//! From its arrival on each file stands in the [`ledger`](crate::ledger). Footage that was proven is never overwritten;
+//! footage that is damaged here is fetched anew and kept aside until the new copy is proven.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use syncslate_shared::files::{Base, Kind};
 use syncslate_shared::take::TakeId;
 use tokio::sync::Notify;
 
+use crate::cleanup::clean;
 use crate::digest::sha256_of;
-use crate::event::{Broken, Progress, RemoteFile};
-use crate::fetch::{Part, digests_in};
-use crate::ledger::{self, Ledger, Record};
-use crate::leftovers::{aside_name, drop_damaged, hold, salvage};
+use crate::errand::{Broken, RemoteFile};
+use crate::leftovers::{aside_name, drop_damaged, salvage};
+use crate::part::{Piece, Tally, digests_in, is_footage, is_missing};
 use crate::proof::{Proof, Proven};
 
-/// What is told of a part, counted by those who fetch and those who prove at the same time.
-pub(crate) struct Tally<'a> {
-    progress: Mutex<Progress>,
-    told: &'a (dyn Fn(Progress) + Send + Sync),
-}
-
-impl<'a> Tally<'a> {
-    /// Of these files, none of which is here yet.
-    pub(crate) fn new<'f>(
-        files: impl Iterator<Item = &'f RemoteFile>,
-        told: &'a (dyn Fn(Progress) + Send + Sync),
-    ) -> Self {
-        let (mut count, mut total_bytes) = (0, 0);
-        files.for_each(|file| (count, total_bytes) = (count + 1, total_bytes + file.bytes));
-        Self { progress: Mutex::new(Progress { files: count, bytes: 0, total_bytes, verified: 0 }), told }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Progress)) {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut progress);
-        progress.bytes = progress.bytes.min(progress.total_bytes);
-        (self.told)(*progress);
-    }
-
-    fn bytes(&self) -> u64 {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).bytes
-    }
-
-    /// One more file was found equal.
-    pub(crate) fn verified(&self) {
-        self.change(|progress| progress.verified += 1);
-    }
-}
-
-/// What belongs into one folder.
-pub(crate) struct Piece<'a> {
-    pub(crate) part: &'a Part,
-    /// Where the ledger lies.
-    pub(crate) take_folder: PathBuf,
-    /// Where the node's files lie.
-    pub(crate) folder: PathBuf,
-    pub(crate) files: Vec<RemoteFile>,
-}
-
-impl<'a> Piece<'a> {
-    pub(crate) fn new(part: &'a Part, take_folder: &Path, files: Vec<RemoteFile>) -> Self {
-        let folder = take_folder.join(part.errand.ip.to_string());
-        Self { part, take_folder: take_folder.to_owned(), folder, files }
-    }
-
-    /// The ledger.
-    pub(crate) fn ledger(&self) -> Result<Ledger, String> {
-        Ledger::read(&self.take_folder)
-    }
-
-    /// Adds lines to the ledger.
-    pub(crate) async fn record(&self, records: Vec<Record>) -> Result<(), Broken> {
-        ledger::add_later(&self.take_folder, records).await
-    }
-
+impl Piece<'_> {
     /// Of the take `id`, which rolls, only footage is kept that stands in the node's list, which is fetched for it.
     pub(crate) async fn leave_open_files(&mut self, id: &TakeId) -> Result<(), Broken> {
         let kind = |file: &RemoteFile| Base::parse(&file.name).filter(|(base, _)| base.id == *id).map(|(_, kind)| kind);
@@ -125,15 +64,9 @@ impl<'a> Piece<'a> {
             Base::parse(&file.name).is_some_and(|(base, _)| self.part.errand.delete.holds(&base.id.stamp))
         };
         let deletable: Vec<_> = self.files.iter().filter(delete).cloned().collect();
-        let deleted = if deletable.is_empty() { None } else { Some(crate::cleanup::clean(self, &deletable).await?) };
+        let deleted = if deletable.is_empty() { None } else { Some(clean(self, &deletable).await?) };
         let remarks: Vec<_> = proven.remark().into_iter().chain(deleted).collect();
         Ok((!remarks.is_empty()).then(|| remarks.join("; ")))
-    }
-
-    fn make_folder(&self) -> Result<File, Broken> {
-        fs::create_dir_all(&self.folder)
-            .map_err(|e| Broken::for_now(format!("cannot make the folder {}: {e}", self.folder.display())))?;
-        hold(&self.folder)
     }
 
     /// Fetches, and proves meanwhile what has arrived: its bytes are in memory still.
@@ -242,14 +175,4 @@ impl<'a> Piece<'a> {
 
 fn sum(files: &[RemoteFile]) -> u64 {
     files.iter().map(|file| file.bytes).sum()
-}
-
-/// Whether a file is not here in its whole length.
-pub(crate) fn is_missing(folder: &Path, file: &RemoteFile) -> bool {
-    fs::metadata(folder.join(&file.name)).map_or(true, |meta| meta.len() != file.bytes)
-}
-
-/// Whether it is footage, of which nodes give digests.
-pub(crate) fn is_footage(name: &str) -> bool {
-    matches!(Base::parse(name), Some((_, Kind::Segment(_))))
 }

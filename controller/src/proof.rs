@@ -6,10 +6,9 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::digest::sha256_of;
-use crate::event::{Broken, Growing, RemoteFile};
-use crate::fetch::digests_in;
+use crate::errand::{Broken, Growing, RemoteFile};
 use crate::ledger::{Custody, Ledger, Record};
-use crate::piece::{Piece, Tally, is_footage, is_missing};
+use crate::part::{Piece, Tally, digests_in, is_footage, is_missing};
 
 /// Footage that is not what the node wrote.
 pub(crate) struct Damaged {

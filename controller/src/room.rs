@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::event::Broken;
+use crate::errand::Broken;
 use crate::size::Size;
 
 /// All claims, shared by all parts.

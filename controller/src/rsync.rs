@@ -16,7 +16,7 @@ use syncslate_shared::files::Base;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt as _, BufReader};
 
-use crate::event::{Broken, RemoteFile};
+use crate::errand::{Broken, RemoteFile};
 use crate::size::Size;
 
 /// Where what has arrived of a file waits for the rest, inside the node's folder.

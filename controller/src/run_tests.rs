@@ -36,7 +36,7 @@ impl Stage {
             http: "127.0.0.1:0".parse().unwrap(),
             downloads: folder.path().join("downloads"),
             state: folder.path().join("state"),
-            export: crate::exports::ExportSection::default(),
+            export: crate::export_settings::ExportSection::default(),
             report: crate::report_settings::ReportSection::default().read().unwrap(),
             rsync: Rsync::new(format!("{}/nodes/{{ip}}/", folder.path().display()).parse().unwrap()),
             reserve: Size(0),

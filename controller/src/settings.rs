@@ -15,7 +15,7 @@ use syncslate_shared::settings::{BrokerAddress, read};
 use syncslate_shared::take::{Stamp, TakeName};
 
 use crate::accounts::{self, AccountSection};
-use crate::exports::ExportSection;
+use crate::export_settings::ExportSection;
 use crate::report_settings::{ReportSection, ReportSettings};
 use crate::rsync::{Rsync, Source};
 use crate::size::Size;

@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use syncslate_shared::protocol;
 use syncslate_shared::report::Failure;
 
-use crate::cameras::Kept;
-use crate::downloads::Pending;
+use crate::errand::Pending;
 use crate::journal::Journal;
+use crate::wishes::Wishes;
 
 const FILE: &str = "take.json";
 const QUEUE: &str = "downloads.json";
@@ -117,7 +117,7 @@ impl Store {
     ///
     /// # Errors
     /// Why not, with what that means.
-    pub fn keep_cameras(&self, turn: u64, kept: &Kept) -> Result<(), String> {
+    pub fn keep_cameras(&self, turn: u64, kept: &Wishes) -> Result<(), String> {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         if turn < *set {
             return Ok(());
@@ -130,8 +130,8 @@ impl Store {
     }
 
     /// What was wished of the cameras. A file that is damaged is set aside, with what to tell the operator.
-    pub fn cameras(&self) -> (Kept, Option<String>) {
-        let Ok(json) = fs::read(self.folder.join(CAMERAS)) else { return (Kept::default(), None) };
+    pub fn cameras(&self) -> (Wishes, Option<String>) {
+        let Ok(json) = fs::read(self.folder.join(CAMERAS)) else { return (Wishes::default(), None) };
         let why = match protocol::read(&json) {
             Ok(kept) => return (kept, None),
             Err(why) => why,
@@ -142,7 +142,7 @@ impl Store {
             .map_or_else(|e| format!("cannot be set aside: {e}"), |()| format!("is set aside as {}", aside.display()));
         let notice =
             format!("the settings of the cameras were damaged ({why}): the file {moved}; set the cameras anew");
-        (Kept::default(), Some(notice))
+        (Wishes::default(), Some(notice))
     }
 
     /// Remembers on which topics Home Assistant was told something.

@@ -78,15 +78,15 @@ fn a_folder_that_cannot_be_made_is_named() {
 fn the_cameras_settings_are_found_again_and_damaged_ones_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let (store, ..) = Store::open(folder.path()).unwrap();
-    assert_eq!(store.cameras(), (Kept::default(), None));
+    assert_eq!(store.cameras(), (Wishes::default(), None));
     let json = br#"{"wishes":{"10.0.0.7":{"v":1,"ip":"10.0.0.7","settings":{"width":640,"gain":1.5},"at":"2025-10-23T12:02:10.000000Z"}},"segment_s":30}"#;
-    let kept: Kept = protocol::read(json).unwrap();
+    let kept: Wishes = protocol::read(json).unwrap();
     store.keep_cameras(2, &kept).unwrap();
-    store.keep_cameras(1, &Kept::default()).unwrap();
+    store.keep_cameras(1, &Wishes::default()).unwrap();
     assert_eq!(Store::open(folder.path()).unwrap().0.cameras(), (kept, None), "and a late older one is left out");
     fs::write(folder.path().join("cameras.json"), "{\"wishes\":").unwrap();
     let (none, notice) = store.cameras();
-    assert_eq!(none, Kept::default());
+    assert_eq!(none, Wishes::default());
     assert!(notice.unwrap().contains("is set aside as"));
     assert!(folder.path().join("cameras.json.damaged-1").exists());
 }

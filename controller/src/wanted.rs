@@ -9,10 +9,22 @@ use syncslate_shared::files::Base;
 use syncslate_shared::protocol::{DownloadState, NodeDownload};
 use syncslate_shared::take::{TakeId, TakeName};
 
-use crate::downloads::Around;
-use crate::event::{Listings, RemoteFile};
+use crate::errand::{Listings, RemoteFile};
+use crate::fleet::Fleet;
 use crate::snapshot::TakeSummary;
+use crate::takes::Takes;
 use crate::which::Which;
+
+/// What the downloads need to know of the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The takes.
+    pub takes: &'a Takes,
+    /// The nodes.
+    pub fleet: &'a Fleet,
+    /// What is here.
+    pub library: &'a [TakeSummary],
+}
 
 /// A take to fetch.
 #[derive(Clone, Debug, PartialEq)]

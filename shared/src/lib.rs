@@ -17,6 +17,7 @@ pub mod order;
 pub mod preview;
 pub mod processor;
 pub mod protocol;
+pub mod refusal;
 pub mod report;
 pub mod settings;
 pub mod size;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::Refusal;
+use crate::refusal::Refusal;
 use crate::time::Wall;
 
 /// What a node's computer can be ordered to do.

@@ -7,10 +7,9 @@ use tokio::time::timeout;
 use tracing::{debug, info};
 
 use super::Connection;
-use crate::codec::{self, Bad, Version, Will};
+use crate::codec::{self, Bad, Version};
 use crate::event::Event;
-use crate::hub::{Hub, Takeover};
-use crate::message::Message;
+use crate::held::Takeover;
 use crate::parked;
 
 /// How long a client that was told why may still be sending.
@@ -90,20 +89,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
 pub(crate) async fn listen_to_the_end<R: AsyncRead + Unpin>(read: &mut R) {
     let mut bytes = [0; 1024];
     while read.read(&mut bytes).await.is_ok_and(|n| n > 0) {}
-}
-
-/// The message that a will becomes.
-pub(crate) fn will_message(hub: &Hub, will: Will, sender: u64) -> Message {
-    Message {
-        topic: will.topic.into(),
-        payload: will.payload,
-        qos: will.qos,
-        retain: will.retain,
-        sender,
-        at_ms: hub.now_ms(),
-        expiry: will.props.message_expiry,
-        forward: will.props.forward,
-    }
 }
 
 impl From<Bad> for End {

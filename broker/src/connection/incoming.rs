@@ -11,7 +11,7 @@ use crate::codec::{self, Bad, Packet, Publish, Version};
 use crate::core::{Done, Op};
 use crate::event::Event;
 use crate::filters::Slot;
-use crate::hub::{Note, Routed};
+use crate::held::{Note, Routed};
 use crate::message::Message;
 use crate::outlet::Outcome;
 use crate::rights::{self, Wish};

@@ -19,12 +19,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::codec::{self, Connect, Version, Will};
 use crate::event::Event;
-use crate::hub::{Held, Hub, Note};
+use crate::held::{Held, Note};
+use crate::hub::Hub;
 use crate::outlet::{self, Outcome};
 use crate::rights::Role;
 use crate::session::Offer;
 
-pub(crate) use ending::{listen_to_the_end, will_message};
+pub(crate) use ending::listen_to_the_end;
 
 use ending::End;
 

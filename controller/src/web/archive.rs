@@ -1,7 +1,7 @@
 //! A take as one archive, made while it is sent: no temporary file, the length known before.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
@@ -15,35 +15,10 @@ use warp::{Reply as _, Stream};
 
 use super::answer::{Refused, set};
 use super::footage::{chunk, find};
+use super::format::{Entry, Format, length};
 use super::{tar, zip};
 use crate::snapshot::TakeSummary;
 use crate::{homes, ledger};
-
-/// A file of the archive.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// `<take>/<ip>/<file>`
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) bytes: u64,
-    /// When it was last changed, in seconds since 1970.
-    pub(super) modified_s: u64,
-}
-
-/// A kind of archive, as what stands around the files' bytes.
-pub(super) trait Format: Default + Send + Sync + 'static {
-    /// Its content type.
-    const TYPE: &'static str;
-
-    /// What stands before a file's bytes.
-    fn head(&mut self, entry: &Entry) -> Vec<u8>;
-    /// Hears the file's bytes as they go by.
-    fn body(&mut self, bytes: &[u8]);
-    /// What stands behind them.
-    fn tail(&mut self, entry: &Entry) -> Vec<u8>;
-    /// What stands at the end of all.
-    fn end(&mut self) -> Vec<u8>;
-}
 
 /// The take's name in `{take}.tar` or `{take}.zip`.
 pub(super) fn wanted(file: &str) -> Option<TakeName> {
@@ -83,13 +58,6 @@ fn stream<F: Format>(entries: Vec<Entry>) -> Response {
     set(response.headers_mut(), header::CONTENT_TYPE, F::TYPE);
     set(response.headers_mut(), header::CONTENT_LENGTH, length.to_string());
     response
-}
-
-/// What stands around the files is as long for zeros as for their bytes.
-pub(super) fn length<F: Format>(entries: &[Entry]) -> u64 {
-    let mut format = F::default();
-    let around = |entry: &Entry| (format.head(entry).len() + format.tail(entry).len()) as u64 + entry.bytes;
-    entries.iter().map(around).sum::<u64>() + format.end().len() as u64
 }
 
 struct Sending<F> {

@@ -15,8 +15,7 @@ use warp::{Buf, Stream};
 use super::answer::{Refused, json};
 use super::command::{malformed, read, same_site, send, wish};
 use super::discard::{at_rest, confirmed, discard};
-use super::routes::known;
-use super::{Site, light};
+use super::{Site, known, light};
 use crate::freeable::{self, Freeable};
 use crate::homes::{self, Kept};
 use crate::lock::Visitor;
@@ -40,9 +39,11 @@ pub(super) async fn post<B: Buf>(
 ) -> Result<Response, Refused> {
     let snapshot = Arc::clone(&site.door.snapshot.borrow());
     match segments {
-        ["takes", take, "delete"] => discard(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
-        ["takes", take, "verify"] => light::begin(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
-        ["takes", take, "rename"] => rename(site, &snapshot, known(&snapshot.takes, take)?, headers, body).await,
+        ["takes", take, "delete"] => discard(site, &snapshot, known::take(&snapshot.takes, take)?, headers, body).await,
+        ["takes", take, "verify"] => {
+            light::begin(site, &snapshot, known::take(&snapshot.takes, take)?, headers, body).await
+        }
+        ["takes", take, "rename"] => rename(site, &snapshot, known::take(&snapshot.takes, take)?, headers, body).await,
         _ => cancel(site, visitor, headers, body).await,
     }
 }

@@ -15,6 +15,8 @@ mod discard;
 mod events;
 mod export;
 mod footage;
+mod format;
+mod known;
 mod light;
 mod live;
 mod login;

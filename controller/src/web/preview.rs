@@ -1,8 +1,6 @@
 //! `GET /nodes/{ip}/preview.jpg`: the newest picture at once, or in words why there is none. Asking is what lets the
 //! node send pictures: it stops a few seconds after the last one who asks.
 
-use std::net::Ipv4Addr;
-
 use syncslate_shared::command::ErrorCode;
 use syncslate_shared::protocol::NodeState;
 use warp::http::header::{self, HeaderName};
@@ -12,20 +10,14 @@ use warp::reply::Response;
 use super::Site;
 use super::answer::{Refused, set};
 use super::command;
+use super::known;
 use crate::lock::Visitor;
 use crate::previews::Size;
-use crate::snapshot::{NodeView, Snapshot};
+use crate::snapshot::NodeView;
 use crate::viewfinder::Shown;
 
 /// Milliseconds since the picture arrived here.
 const AGE: HeaderName = HeaderName::from_static("picture-age-ms");
-
-/// The node of this address.
-pub(super) fn known<'a>(snapshot: &'a Snapshot, ip: &str) -> Result<&'a NodeView, Refused> {
-    let ip: Ipv4Addr = ip.parse().map_err(|_| Refused::not_found("the address of a node is an IPv4 address"))?;
-    let stranger = || Refused::not_found(format!("{ip} is no node that was ever heard of"));
-    snapshot.nodes.iter().find(|node| node.ip == ip).ok_or_else(stranger)
-}
 
 /// Sends the picture; `query` is what stands behind the address's `?`.
 pub(super) fn send(site: &Site, node: &NodeView, query: &str, headers: &HeaderMap) -> Result<Response, Refused> {
@@ -85,6 +77,6 @@ pub(super) async fn identify<B: warp::Buf>(
 ) -> Result<Response, Refused> {
     command::same_site(headers)?;
     command::read(headers, body).await?;
-    let ip = known(&site.door.snapshot.borrow(), ip)?.ip;
+    let ip = known::node(&site.door.snapshot.borrow(), ip)?.ip;
     command::send(site, "identify", visitor, format!("{{\"nodes\":[\"{ip}\"]}}").as_bytes()).await
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use syncslate_export::names::FOLDER;
 use syncslate_report::names::Form;
-use syncslate_shared::take::TakeName;
 use syncslate_shared::time::Clocks as _;
 use warp::filters::path::FullPath;
 use warp::http::{HeaderMap, Method, StatusCode, header};
@@ -17,12 +16,11 @@ use super::command::malformed;
 use super::events::{self, Wanted};
 use super::view::{AboutPage, Events, Health, Sought, TakePage};
 use super::{
-    Site, api, archive, command, custody, export, light, live, login, marks, media, metrics, preview, sync, view,
+    Site, api, archive, command, custody, export, known, light, live, login, marks, media, metrics, preview, sync, view,
 };
 use crate::about::memory;
 use crate::lock::Visitor;
 use crate::room::free;
-use crate::snapshot::TakeSummary;
 
 /// What the programs are made of, as `.ci/dependencies` writes it.
 const LICENCES: &str = include_str!("../../assets/licences.txt");
@@ -97,27 +95,29 @@ async fn get(
         ["login"] => html(site.pages.login("/", "")?),
         ["takes"] => html(site.pages.takes(visitor, &snapshot, &sought(query)?)?),
         ["takes", take] => {
-            let take = known(&snapshot.takes, take)?;
+            let take = known::take(&snapshot.takes, take)?;
             let freeable = custody::look(site, vec![take.clone()]).await;
             let marks = marks::look(site, &snapshot, take.take.as_str()).await?;
             let lights = light::found(site, take).await;
             html(site.pages.take(visitor, &snapshot, TakePage::of(take, &snapshot, &freeable, &marks, &lights))?)
         }
-        ["takes", take, "play"] => html(site.pages.play(visitor, &snapshot, known(&snapshot.takes, take)?)?),
+        ["takes", take, "play"] => html(site.pages.play(visitor, &snapshot, known::take(&snapshot.takes, take)?)?),
         ["takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
-            sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Html).await
+            sync::send(&site.door.downloads, known::take(&snapshot.takes, take)?, stamp.first().copied(), Form::Html)
+                .await
         }
         ["api", "takes", take, "sync", stamp @ ..] if stamp.len() < 2 => {
-            sync::send(&site.door.downloads, known(&snapshot.takes, take)?, stamp.first().copied(), Form::Json).await
+            sync::send(&site.door.downloads, known::take(&snapshot.takes, take)?, stamp.first().copied(), Form::Json)
+                .await
         }
         ["api", "takes", take, "light", stamp @ ..] if stamp.len() < 2 => {
-            light::told(site, known(&snapshot.takes, take)?, stamp.first().copied()).await
+            light::told(site, known::take(&snapshot.takes, take)?, stamp.first().copied()).await
         }
-        ["nodes", ip] => html(site.pages.node(visitor, &snapshot, preview::known(&snapshot, ip)?)?),
-        ["nodes", ip, "preview.jpg"] => preview::send(site, preview::known(&snapshot, ip)?, query, headers),
+        ["nodes", ip] => html(site.pages.node(visitor, &snapshot, known::node(&snapshot, ip)?)?),
+        ["nodes", ip, "preview.jpg"] => preview::send(site, known::node(&snapshot, ip)?, query, headers),
         ["live"] => Ok(live::view(site, Box::new(view::live))),
         ["live", ip] => {
-            let ip = preview::known(&snapshot, ip)?.ip;
+            let ip = known::node(&snapshot, ip)?.ip;
             Ok(live::view(site, Box::new(move |snapshot, assets| view::live_node(snapshot, ip, assets))))
         }
         ["cameras"] => html(site.pages.cameras(visitor, &snapshot)?),
@@ -138,23 +138,23 @@ async fn get(
         ["api", "events", "lines"] => events::lines(site, &Wanted::read(query)?),
         ["api", "state"] => Ok(json(StatusCode::OK, &api::State::of(&snapshot, now))),
         ["api", "takes"] => Ok(json(StatusCode::OK, &api::Library::of(&snapshot))),
-        ["api", "takes", take] => Ok(json(StatusCode::OK, known(&snapshot.takes, take)?)),
+        ["api", "takes", take] => Ok(json(StatusCode::OK, known::take(&snapshot.takes, take)?)),
         ["api", "events"] => Ok(live::events(site)),
         ["api", "cleanup"] => Ok(custody::cleanup(site, &snapshot, None).await),
         ["api", "takes", take, "cleanup"] => {
-            Ok(custody::cleanup(site, &snapshot, Some(known(&snapshot.takes, take)?)).await)
+            Ok(custody::cleanup(site, &snapshot, Some(known::take(&snapshot.takes, take)?)).await)
         }
         ["api", word] if is_command(word) => Err(Refused::method("POST")),
         ["api", "nodes", _, "identify"] => Err(Refused::method("POST")),
         ["api", "takes", take, "marks"] => Ok(marks::listed(&marks::look(site, &snapshot, take).await?)),
         ["api", "takes", take, "marks.csv"] => Ok(marks::sheet(&marks::look(site, &snapshot, take).await?, take)),
         ["api", rest @ ..] if custody::is_post(rest) => Err(Refused::method("POST")),
-        ["api", "takes", take, "export"] => Ok(export::told(site, known(&snapshot.takes, take)?).await),
+        ["api", "takes", take, "export"] => Ok(export::told(site, known::take(&snapshot.takes, take)?).await),
         ["media", take, FOLDER, file] => export::send(&site.door.downloads, [take, file], headers).await,
         ["media", take, ip, file] => media::send(&site.door.downloads, [take, ip, file], headers).await,
         ["media", file] => {
             let name = archive::wanted(file).ok_or_else(nothing_there)?;
-            archive::send(&site.door.downloads, known(&snapshot.takes, name.as_str())?, file).await
+            archive::send(&site.door.downloads, known::take(&snapshot.takes, name.as_str())?, file).await
         }
         ["healthz"] => Ok(text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")),
         ["metrics"] => Ok(text(StatusCode::OK, metrics::TYPE, metrics::text(&snapshot, now, site.figures()))),
@@ -183,7 +183,7 @@ async fn post<B: Buf>(
         && matches!(cancel, [] | ["cancel"])
     {
         let snapshot = Arc::clone(&site.door.snapshot.borrow());
-        return export::ask(site, known(&snapshot.takes, take)?, !cancel.is_empty(), headers, body).await;
+        return export::ask(site, known::take(&snapshot.takes, take)?, !cancel.is_empty(), headers, body).await;
     }
     match path.strip_prefix("/api/") {
         Some(word) if is_command(word) => command::obey(site, word, visitor, headers, body).await,
@@ -208,15 +208,6 @@ fn nothing_there() -> Refused {
 fn sought(query: &str) -> Result<Sought, Refused> {
     let wrong = |e| malformed(format!("the address has `name` and `page` alone behind its `?`: {e}"));
     serde_urlencoded::from_str(query).map_err(wrong)
-}
-
-/// A take of the library by its name as it stands in the address.
-pub(super) fn known<'a>(takes: &'a [TakeSummary], name: &str) -> Result<&'a TakeSummary, Refused> {
-    use syncslate_shared::command::{ErrorCode, Refusal};
-    let name = TakeName::new(name).map_err(Refusal::from)?;
-    takes.iter().find(|take| take.take == name).ok_or_else(|| {
-        Refusal::new(ErrorCode::UnknownTake, format!("there is no take {name} in the downloads folder")).into()
-    })
 }
 
 fn refusal(site: &Site, path: &str, headers: &HeaderMap, refused: &Refused) -> Response {

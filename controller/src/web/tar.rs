@@ -1,6 +1,6 @@
 //! The tar format (POSIX.1-2001) around files. Pure.
 
-use super::archive::{Entry, Format};
+use super::format::{Entry, Format};
 
 const BLOCK: usize = 512;
 /// The longest name that a plain header holds.

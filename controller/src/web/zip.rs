@@ -8,7 +8,7 @@ use crc32fast::Hasher;
 use syncslate_shared::take::Stamp;
 use syncslate_shared::time::Wall;
 
-use super::archive::{Entry, Format};
+use super::format::{Entry, Format};
 
 /// What stands in a field of 32 bits when the value stands in one of 64.
 const FULL: u64 = 0xffff_ffff;
@@ -168,7 +168,7 @@ impl Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::archive::length;
+    use super::super::format::length;
     use super::*;
 
     fn entry(name: &str, bytes: u64) -> Entry {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncslate_shared::command::{CameraWish, Command, CommandResult, ErrorCode, Refusal, Wish};
+use syncslate_shared::link::LinkEvent;
 use syncslate_shared::protocol::{ControllerStatus, Level, Presence};
 use syncslate_shared::take::Stamp;
 use syncslate_shared::time::{Mono, Wall};
@@ -129,7 +130,7 @@ impl Desk {
     /// Decides.
     pub fn on(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut effects = match event {
-            Event::Message { topic, payload, retain } => self.message(now, &topic, &payload, retain),
+            Event::Link(LinkEvent::Message { topic, payload, retain }) => self.message(now, &topic, &payload, retain),
             Event::RetainRefused { topic, payload } => match topic.strip_prefix("cmd/") {
                 Some(word) => self.command(now, Asker::Mqtt, Command::retained(word, &payload)),
                 None => Vec::new(),
@@ -145,7 +146,7 @@ impl Desk {
             }
             Event::Fetched { take, ip, outcome } => self.downloads.fetched(now.mono, &take, ip, outcome),
             Event::Library(library) => self.shelved(library),
-            Event::Up => {
+            Event::Link(LinkEvent::Up) => {
                 self.echoes.forget();
                 self.broker_lost
                     .take()
@@ -153,7 +154,7 @@ impl Desk {
                     .into_iter()
                     .collect()
             }
-            Event::Down { why } => {
+            Event::Link(LinkEvent::Down { why }) => {
                 self.broker_lost = Some(format!("no connection to the broker, so no node hears a command: {why}"));
                 Vec::new()
             }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 use syncslate_shared::command::{Command, CommandResult, MarkChange, Refusal};
+use syncslate_shared::link::LinkEvent;
 use syncslate_shared::protocol::Marks;
 use syncslate_shared::take::{TakeId, TakeName};
 use syncslate_shared::time::{Mono, Wall};
@@ -36,22 +37,8 @@ pub enum Asker {
 /// Something happened.
 #[derive(Debug)]
 pub enum Event {
-    /// The broker is reached; everything retained was said again.
-    Up,
-    /// The broker is not reached.
-    Down {
-        /// Why.
-        why: String,
-    },
-    /// A message from the broker.
-    Message {
-        /// Its topic without the prefix.
-        topic: String,
-        /// What it carries.
-        payload: Bytes,
-        /// Whether the broker had kept it.
-        retain: bool,
-    },
+    /// From the broker.
+    Link(LinkEvent),
     /// The embedded broker turned a retained command away.
     RetainRefused {
         /// Its topic without the prefix.

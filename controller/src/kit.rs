@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use syncslate_shared::command::{CommandResult, ErrorCode};
+use syncslate_shared::link::LinkEvent;
 use syncslate_shared::protocol::{CurrentTake, Download, Marks, read};
 use syncslate_shared::time::{Clocks as _, SimClocks, Wall};
 use syncslate_shared::topic::Topic;
@@ -97,7 +98,7 @@ impl Rig {
 
     pub(crate) fn message(&mut self, topic: &str, payload: impl AsRef<[u8]>, retain: bool) -> Vec<Effect> {
         let payload = payload.as_ref().to_vec().into();
-        self.on(Event::Message { topic: topic.into(), payload, retain })
+        self.on(Event::Link(LinkEvent::Message { topic: topic.into(), payload, retain }))
     }
 
     /// A node says how it is.

@@ -249,13 +249,7 @@ fn open_link(settings: &Settings, way: Way, inbox: &Inbox, tasks: &mut JoinSet<(
                 viewfinder.show(ip, payload.clone());
                 continue;
             }
-            inbox
-                .put(match event {
-                    LinkEvent::Up => Event::Up,
-                    LinkEvent::Down { why } => Event::Down { why },
-                    LinkEvent::Message { topic, payload, retain } => Event::Message { topic, payload, retain },
-                })
-                .await;
+            inbox.put(Event::Link(event)).await;
         }
     });
     link
